@@ -1,0 +1,42 @@
+//! Token type identifiers of RFC 8693, section 3.
+
+use std::fmt;
+
+/// The grant type of a token exchange (RFC 8693, section 2.1).
+pub const GRANT_TYPE_TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/// The token types this project reads or issues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenType {
+    /// An OAuth access token, opaque or JWT.
+    AccessToken,
+    /// An OpenID Connect ID token.
+    IdToken,
+    /// A JWT whose meaning the two sides have agreed on.
+    Jwt,
+}
+
+impl TokenType {
+    /// Every type, for messages that list what was expected.
+    pub const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Jwt];
+
+    /// The URN.
+    pub const fn urn(self) -> &'static str {
+        match self {
+            Self::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
+            Self::IdToken => "urn:ietf:params:oauth:token-type:id_token",
+            Self::Jwt => "urn:ietf:params:oauth:token-type:jwt",
+        }
+    }
+
+    /// The type that `urn` names, exactly.
+    pub fn from_urn(urn: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.urn() == urn)
+    }
+}
+
+impl fmt::Display for TokenType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.urn())
+    }
+}
