@@ -1,0 +1,111 @@
+//! Why an exchange was refused: the facts, without HTTP and without a byte of any token.
+
+use std::fmt::Display;
+
+use token::reason::Reason;
+
+/// The most characters of a value that a refusal quotes. What a caller sends must not decide how much we write.
+pub const MAX_QUOTED: usize = 200;
+
+/// A refusal: the stable reason, and what was found where what was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    reason: Reason,
+    detail: String,
+    claim: Option<String>,
+    got: Option<String>,
+    wanted: Option<String>,
+    help: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal for `reason`; `detail` is one sentence, without final stop.
+    pub fn new(reason: Reason, detail: impl Display) -> Self {
+        Self { reason, detail: quote(detail), claim: None, got: None, wanted: None, help: None }
+    }
+
+    /// Names the claim or parameter that was wrong.
+    #[must_use]
+    pub fn claim(mut self, name: impl Display) -> Self {
+        self.claim = Some(quote(name));
+        self
+    }
+
+    /// Quotes what it was. Never call this with a token.
+    #[must_use]
+    pub fn got(mut self, value: impl Display) -> Self {
+        self.got = Some(quote(value));
+        self
+    }
+
+    /// Says what it should have been.
+    #[must_use]
+    pub fn wanted(mut self, value: impl Display) -> Self {
+        self.wanted = Some(quote(value));
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, advice: impl Display) -> Self {
+        self.help = Some(quote(advice));
+        self
+    }
+
+    /// The stable code.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// What went wrong, in words.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The claim or parameter that was wrong.
+    pub fn claim_name(&self) -> Option<&str> {
+        self.claim.as_deref()
+    }
+
+    /// What it was.
+    pub fn got_value(&self) -> Option<&str> {
+        self.got.as_deref()
+    }
+
+    /// What it should have been.
+    pub fn wanted_value(&self) -> Option<&str> {
+        self.wanted.as_deref()
+    }
+
+    /// What to do.
+    pub fn advice(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+}
+
+/// `value` as it may be printed: bounded, and without control characters.
+pub fn quote(value: impl Display) -> String {
+    let text = value.to_string();
+    let mut quoted: String = text.chars().take(MAX_QUOTED).map(printable).collect();
+    if text.chars().nth(MAX_QUOTED).is_some() {
+        quoted.push_str("...");
+    }
+    quoted
+}
+
+fn printable(character: char) -> char {
+    if character.is_control() { '?' } else { character }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_is_bounded_and_printable() {
+        let refusal = Refusal::new(Reason::RequestInvalid, "x").got("a\nb\u{0}".to_owned() + &"c".repeat(1_000));
+        let got = refusal.got_value().unwrap();
+        assert!(got.starts_with("a?b?cc"));
+        assert_eq!(got.chars().count(), MAX_QUOTED + 3);
+    }
+}
