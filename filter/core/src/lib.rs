@@ -1,1 +1,32 @@
+//! The filter's decisions, free of any host: a request and a time in, a [`flow::Step`] out.
+//!
+//! One request, in order: [`request`] reads the header list once and names what must be removed ([`credential`]), [`config`]
+//! says what the route that Envoy chose wants, [`key`] makes the identity of the exchange, [`cache`] answers it if it can,
+//! [`pending`] parks the request on the one exchange that is asked for it, [`reply`] judges what the STS says, and
+//! [`refusal`] puts a refusal into HTTP. [`flow`] is the order itself.
+//!
+//! What is kept out: sockets, clocks, randomness and Envoy. Time is an argument.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used,
+        reason = "a test fails by panicking"
+    )
+)]
+
+pub mod cache;
+pub mod config;
+pub mod credential;
+pub mod flow;
+pub mod key;
+pub mod pending;
+pub mod refusal;
+pub mod reply;
+pub mod request;
+pub mod time;

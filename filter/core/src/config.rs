@@ -1,0 +1,229 @@
+//! The plugin configuration: JSON in, checked settings out. What is wrong is named by path, finding and expectation.
+
+use std::collections::HashMap;
+
+use token::{json, spiffe::SpiffeId};
+
+mod form;
+mod node;
+mod route;
+
+pub use node::ConfigError;
+use node::{Members, Node, ROOT};
+use route::Inherited;
+pub use route::{ExchangeRoute, Injection, RouteMode, SubjectSource};
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    listener: String,
+    identify_routes_by: RouteIdentification,
+    sts: StsSettings,
+    expiry_margin_ms: u64,
+    limits: Limits,
+    routes: HashMap<String, RouteMode>,
+}
+
+/// By what the route that Envoy chose is found in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteIdentification {
+    /// Envoy's `name` of the route.
+    RouteName,
+    /// A text in the route's metadata.
+    RouteMetadata { namespace: String, key: String },
+}
+
+/// How the STS is reached, and as whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StsSettings {
+    /// Envoy's cluster.
+    pub cluster: String,
+    /// `:authority` of the call.
+    pub authority: String,
+    /// Path of the token endpoint.
+    pub path: String,
+    /// How long an answer is waited for.
+    pub timeout_ms: u64,
+    /// The SPIFFE ID in the certificate that the cluster presents.
+    pub actor: String,
+}
+
+/// The bounds of what one worker holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Issued tokens; remembered refusals have as many places of their own.
+    pub cached_tokens: usize,
+    /// Bytes of keys and issued tokens; remembered refusals have as many of their own.
+    pub cached_bytes: usize,
+    /// Exchanges under way.
+    pub pending_exchanges: usize,
+    /// Requests that wait, over all exchanges.
+    pub waiting_requests: usize,
+    /// Requests that wait for one exchange.
+    pub waiting_per_exchange: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cached_tokens: 10_000,
+            cached_bytes: 64 * 1024 * 1024,
+            pending_exchanges: 1_000,
+            waiting_requests: 10_000,
+            waiting_per_exchange: 5_000,
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
+        let map = json::parse_object(json).map_err(|error| ConfigError {
+            path: ROOT.to_owned(),
+            found: format!("text that cannot be read ({error})"),
+            expected: "one JSON object in which no key stands twice".to_owned(),
+        })?;
+        let value = map.into();
+        let document = Node::new(ROOT, &value);
+        let members =
+            document.members(&["version", "listener", "identify_routes_by", "sts", "defaults", "limits", "routes"])?;
+        members.required("version", "1")?.number(1, 1)?;
+        let listener = name(&members, "listener")?;
+        let identify_routes_by = match members.optional("identify_routes_by") {
+            None => RouteIdentification::RouteName,
+            Some(node) => RouteIdentification::read(&node)?,
+        };
+        let sts = StsSettings::read(&members.required("sts", "an object that says how the STS is reached")?)?;
+        let expiry_margin_seconds = match members.optional("defaults") {
+            None => DEFAULT_EXPIRY_MARGIN_SECONDS,
+            Some(node) => match node.members(&["expiry_margin_seconds"])?.optional("expiry_margin_seconds") {
+                None => DEFAULT_EXPIRY_MARGIN_SECONDS,
+                Some(node) => node.number(0, 300)?,
+            },
+        };
+        let limits = members.optional("limits").map_or(Ok(Limits::default()), |node| Limits::read(&node))?;
+        let inherited = Inherited { listener: &listener, actor: &sts.actor, expiry_margin_seconds };
+        let routes = read_routes(&members.required("routes", ROUTES)?, &inherited)?;
+        let expiry_margin_ms = expiry_margin_seconds.saturating_mul(1000);
+        Ok(Self { listener, identify_routes_by, sts, expiry_margin_ms, limits, routes })
+    }
+
+    /// The filter's name for its listener.
+    pub fn listener(&self) -> &str {
+        &self.listener
+    }
+
+    /// By what routes are identified.
+    pub fn identify_routes_by(&self) -> &RouteIdentification {
+        &self.identify_routes_by
+    }
+
+    /// How the STS is reached.
+    pub fn sts(&self) -> &StsSettings {
+        &self.sts
+    }
+
+    /// How long before its end a token is no longer sent, in milliseconds.
+    pub fn expiry_margin_ms(&self) -> u64 {
+        self.expiry_margin_ms
+    }
+
+    /// What one worker may hold.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// What the route wants; `None` if no route of that name is configured.
+    pub fn route(&self, name: &str) -> Option<&RouteMode> {
+        self.routes.get(name)
+    }
+
+    /// Every route, in no order.
+    pub fn routes(&self) -> impl Iterator<Item = (&str, &RouteMode)> {
+        self.routes.iter().map(|(name, mode)| (name.as_str(), mode))
+    }
+}
+
+fn read_routes(node: &Node<'_>, inherited: &Inherited<'_>) -> Result<HashMap<String, RouteMode>, ConfigError> {
+    let entries = node.entries(ROUTES)?;
+    if entries.is_empty() {
+        return Err(node.refuse("at least one route"));
+    }
+    let mut routes = HashMap::with_capacity(entries.len());
+    for (name, node) in entries {
+        if !form::is_name(name) {
+            return Err(node.refuse(format_args!("a route name that is {NAME}")));
+        }
+        routes.insert(name.to_owned(), RouteMode::read(name, &node, inherited)?);
+    }
+    Ok(routes)
+}
+
+impl RouteIdentification {
+    fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
+        const EXPECTED: &str = "\"route_name\" or {\"route_metadata\": {\"namespace\": ..., \"key\": ...}}";
+        match node.choice(EXPECTED)? {
+            ("route_name", None) => Ok(Self::RouteName),
+            ("route_metadata", Some(settings)) => {
+                let members = settings.members(&["namespace", "key"])?;
+                Ok(Self::RouteMetadata { namespace: name(&members, "namespace")?, key: name(&members, "key")? })
+            }
+            _ => Err(node.refuse(EXPECTED)),
+        }
+    }
+}
+
+impl StsSettings {
+    fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
+        const ACTOR: &str = "the SPIFFE ID in the proxy's certificate, as `spiffe://trust.domain/path`";
+        let members = node.members(&["cluster", "authority", "path", "timeout_ms", "actor"])?;
+        let path =
+            members.optional("path").map(|node| node.text(form::is_path, "a path that begins with `/`, no query"));
+        let timeout_ms = members.optional("timeout_ms").map(|node| node.number(10, 10_000));
+        Ok(Self {
+            cluster: name(&members, "cluster")?,
+            authority: name(&members, "authority")?,
+            path: path.transpose()?.unwrap_or_else(|| "/oauth2/token".to_owned()),
+            timeout_ms: timeout_ms.transpose()?.unwrap_or(750),
+            actor: members.required("actor", ACTOR)?.text(|text| SpiffeId::parse(text).is_ok(), ACTOR)?,
+        })
+    }
+}
+
+impl Limits {
+    fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
+        let members = node.members(&[
+            "cached_tokens",
+            "cached_bytes",
+            "pending_exchanges",
+            "waiting_requests",
+            "waiting_per_exchange",
+        ])?;
+        let default = Self::default();
+        let bound = |key, default, most| match members.optional(key) {
+            None => Ok(default),
+            Some(node) => node.number(1, most).map(|number| usize::try_from(number).unwrap_or(default)),
+        };
+        Ok(Self {
+            cached_tokens: bound("cached_tokens", default.cached_tokens, 1_000_000)?,
+            cached_bytes: bound("cached_bytes", default.cached_bytes, 1024 * 1024 * 1024)?,
+            pending_exchanges: bound("pending_exchanges", default.pending_exchanges, 100_000)?,
+            waiting_requests: bound("waiting_requests", default.waiting_requests, 100_000)?,
+            waiting_per_exchange: bound("waiting_per_exchange", default.waiting_per_exchange, 100_000)?,
+        })
+    }
+}
+
+fn name(members: &Members<'_>, key: &str) -> Result<String, ConfigError> {
+    members.required(key, NAME)?.text(form::is_name, NAME)
+}
+
+const DEFAULT_EXPIRY_MARGIN_SECONDS: u64 = 5;
+const NAME: &str = "1 to 255 visible ASCII characters without `;`, `=` and `\"`";
+const ROUTES: &str = "an object from route name to \"untouched\" or {\"exchange\": {...}}";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! The identity of an exchange: two requests with equal keys may share a token, and no others.
+//!
+//! INVARIANT: every fact that a decision may read is a field here, or comes back as a constraint that is checked on every
+//! use. Look-ups compare all fields; a hash only finds the place.
+
+use std::{
+    borrow::Borrow,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use token::{digest::FieldDigest, secret::Secret, token_type::TokenType};
+
+/// Everything of a key that the route decides.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RouteFacts {
+    pub listener: String,
+    pub route: String,
+    /// Digest of the route's settings: how the token is read, used and kept.
+    pub settings: [u8; 32],
+    /// The SPIFFE ID of the proxy.
+    pub actor: String,
+    pub subject_token_type: TokenType,
+    pub resource: Option<String>,
+    pub audience: Option<String>,
+    pub scope: Option<String>,
+    pub requested_token_type: TokenType,
+    /// Thumbprint of the key that issued tokens are bound to; none yet.
+    pub binding_key: Option<String>,
+    /// The route's epoch; 0 without a feed.
+    pub epoch: u64,
+}
+
+/// Whom an exchange is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject<'s> {
+    /// The bytes of the native token.
+    Token(&'s str),
+}
+
+/// A key to look up with; it owns nothing.
+#[derive(Clone, Copy)]
+pub struct Probe<'p> {
+    facts: &'p Arc<RouteFacts>,
+    subject: Subject<'p>,
+}
+
+/// A key that is kept. Cloning it shares it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Key(Arc<Owned>);
+
+struct Owned {
+    facts: Arc<RouteFacts>,
+    subject: OwnedSubject,
+}
+
+enum OwnedSubject {
+    Token(Secret),
+}
+
+impl<'p> Probe<'p> {
+    /// The key of `subject` on a route. An empty subject has none: it would be everybody's.
+    pub fn new(facts: &'p Arc<RouteFacts>, subject: Subject<'p>) -> Option<Self> {
+        match subject {
+            Subject::Token("") => None,
+            Subject::Token(_) => Some(Self { facts, subject }),
+        }
+    }
+
+    /// The same key, to be kept.
+    pub fn to_key(self) -> Key {
+        let subject = match self.subject {
+            Subject::Token(token) => OwnedSubject::Token(Secret::new(token)),
+        };
+        Key(Arc::new(Owned { facts: Arc::clone(self.facts), subject }))
+    }
+}
+
+impl Key {
+    /// What the route decided.
+    pub fn facts(&self) -> &RouteFacts {
+        &self.0.facts
+    }
+
+    /// Whom it is for.
+    pub fn subject(&self) -> Subject<'_> {
+        match &self.0.subject {
+            OwnedSubject::Token(token) => Subject::Token(token.expose()),
+        }
+    }
+
+    /// The native token, where that is the subject.
+    pub fn subject_token(&self) -> &Secret {
+        let OwnedSubject::Token(token) = &self.0.subject;
+        token
+    }
+
+    /// What may be written down about the key.
+    pub fn fingerprint(&self) -> String {
+        let digest = FieldDigest::new("cloakroom key 1").field(&self.facts().route);
+        let Subject::Token(token) = self.subject();
+        token::base64url::encode(digest.field(token).finish())
+    }
+
+    /// Bytes it takes.
+    pub fn size(&self) -> usize {
+        let Subject::Token(token) = self.subject();
+        token.len().saturating_add(size_of::<Owned>())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("facts", self.facts()).field("subject", self.subject_token()).finish()
+    }
+}
+
+/// What an owned and a borrowed key have in common, so that a look-up allocates nothing.
+pub trait Identity {
+    /// The two parts that make the key.
+    fn identity(&self) -> (&Arc<RouteFacts>, Subject<'_>);
+}
+
+impl Identity for Probe<'_> {
+    fn identity(&self) -> (&Arc<RouteFacts>, Subject<'_>) {
+        (self.facts, self.subject)
+    }
+}
+
+impl Identity for Key {
+    fn identity(&self) -> (&Arc<RouteFacts>, Subject<'_>) {
+        (&self.0.facts, self.subject())
+    }
+}
+
+impl<'i> Borrow<dyn Identity + 'i> for Key {
+    fn borrow(&self) -> &(dyn Identity + 'i) {
+        self
+    }
+}
+
+impl PartialEq for dyn Identity + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        let (facts, subject) = self.identity();
+        let (other_facts, other_subject) = other.identity();
+        // One route's facts are one allocation as long as the configuration lives: the usual comparison is of pointers.
+        (Arc::ptr_eq(facts, other_facts) || facts == other_facts) && subject == other_subject
+    }
+}
+
+impl Eq for dyn Identity + '_ {}
+
+impl Hash for dyn Identity + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (facts, subject) = self.identity();
+        // A few fields find the place; equality compares all of them.
+        facts.route.hash(state);
+        facts.epoch.hash(state);
+        subject.hash(state);
+    }
+}
+
+impl PartialEq for Owned {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { facts, subject: OwnedSubject::Token(token) } = self;
+        let OwnedSubject::Token(other_token) = &other.subject;
+        (Arc::ptr_eq(facts, &other.facts) || facts == &other.facts) && token == other_token
+    }
+}
+
+impl Eq for Owned {}
+
+impl Hash for Owned {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let OwnedSubject::Token(token) = &self.subject;
+        let probe = Probe { facts: &self.facts, subject: Subject::Token(token.expose()) };
+        (&probe as &dyn Identity).hash(state);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    pub(crate) fn facts() -> RouteFacts {
+        RouteFacts {
+            listener: "egress".to_owned(),
+            route: "reports".to_owned(),
+            settings: [1; 32],
+            actor: "spiffe://td.example/edge".to_owned(),
+            subject_token_type: TokenType::Jwt,
+            resource: Some("https://reports.example".to_owned()),
+            audience: None,
+            scope: Some("read".to_owned()),
+            requested_token_type: TokenType::AccessToken,
+            binding_key: None,
+            epoch: 0,
+        }
+    }
+
+    /// Every way in which one input can differ from [`facts`].
+    fn mutations() -> Vec<(&'static str, RouteFacts)> {
+        let mutate = |name, change: fn(&mut RouteFacts)| {
+            let mut facts = facts();
+            change(&mut facts);
+            (name, facts)
+        };
+        vec![
+            mutate("listener", |facts| facts.listener.push('x')),
+            mutate("route", |facts| facts.route.push('x')),
+            mutate("settings", |facts| facts.settings[31] = 0),
+            mutate("actor", |facts| facts.actor.push('x')),
+            mutate("subject_token_type", |facts| facts.subject_token_type = TokenType::IdToken),
+            mutate("resource", |facts| facts.resource = Some("https://other.example".to_owned())),
+            mutate("no resource", |facts| facts.resource = None),
+            mutate("audience", |facts| facts.audience = Some("https://reports.example".to_owned())),
+            mutate("empty audience", |facts| facts.audience = Some(String::new())),
+            mutate("scope", |facts| facts.scope = Some("read write".to_owned())),
+            mutate("no scope", |facts| facts.scope = None),
+            mutate("requested_token_type", |facts| facts.requested_token_type = TokenType::Jwt),
+            mutate("binding_key", |facts| facts.binding_key = Some("thumbprint".to_owned())),
+            mutate("epoch", |facts| facts.epoch = 1),
+        ]
+    }
+
+    #[test]
+    fn the_same_inputs_meet_and_each_changed_input_misses() {
+        let original = Arc::new(facts());
+        let mut map = HashMap::new();
+        map.insert(Probe::new(&original, Subject::Token("t1")).unwrap().to_key(), ());
+        let found = |facts: RouteFacts, token: &str| {
+            let facts = Arc::new(facts);
+            let probe = Probe::new(&facts, Subject::Token(token)).unwrap();
+            map.contains_key(&probe as &dyn Identity)
+        };
+        assert!(found(facts(), "t1"), "equal facts of another allocation");
+        for (name, mutated) in mutations() {
+            assert!(!found(mutated, "t1"), "{name}");
+        }
+        assert!(!found(facts(), "t2"), "subject");
+        assert!(!found(facts(), "t"), "subject");
+    }
+
+    #[test]
+    fn an_empty_subject_never_forms_a_key() {
+        assert!(Probe::new(&Arc::new(facts()), Subject::Token("")).is_none());
+    }
+
+    #[test]
+    fn debug_and_fingerprint_show_no_token() {
+        let facts = Arc::new(facts());
+        let key = Probe::new(&facts, Subject::Token("very-native-token")).unwrap().to_key();
+        assert!(!format!("{key:?} {}", key.fingerprint()).contains("native"));
+    }
+}

@@ -1,0 +1,187 @@
+//! What the contexts of one worker share, and the carrying out of verdicts.
+
+use std::{cell::RefCell, collections::HashSet, rc::Rc};
+
+use filter_core::{
+    config::{Config, RouteIdentification},
+    flow::{Delivery, Flow, Forward, Outcome, Refused, Settled},
+    refusal::Refusal,
+    reply::CallResult,
+    request::Edit,
+};
+use proxy_wasm::types::Status;
+use token::reason::Reason;
+
+use crate::{
+    host::{self, Clock},
+    metrics::{Metrics, UNKNOWN_ROUTE},
+};
+
+/// One worker's state. Nothing keeps a borrow over a call to Envoy that could come back here.
+pub struct Worker {
+    pub flow: RefCell<Flow>,
+    pub clock: Clock,
+    metrics: RefCell<Metrics>,
+    /// Requests that waited and were refused, until their streams end.
+    refused: RefCell<HashSet<u32>>,
+    route_property: Vec<String>,
+    queue: u32,
+}
+
+impl Worker {
+    /// The state for a configuration; `queue` wakes the root context.
+    pub fn new(config: &std::sync::Arc<Config>, queue: u32) -> Self {
+        let route_property = match config.identify_routes_by() {
+            RouteIdentification::RouteName => vec!["xds".to_owned(), "route_name".to_owned()],
+            RouteIdentification::RouteMetadata { namespace, key } => {
+                let path = ["xds", "route_metadata", "filter_metadata", namespace, key];
+                path.map(str::to_owned).to_vec()
+            }
+        };
+        Self {
+            flow: RefCell::new(Flow::new(std::sync::Arc::clone(config))),
+            clock: Clock::new(),
+            metrics: RefCell::default(),
+            refused: RefCell::default(),
+            route_property,
+            queue,
+        }
+    }
+
+    /// What identifies the route that Envoy chose for the current request.
+    pub fn route(&self) -> Result<Option<Vec<u8>>, Status> {
+        let path: Vec<&str> = self.route_property.iter().map(String::as_str).collect();
+        host::property(&path)
+    }
+
+    /// Has the root context start what is to be started. If that fails, its tick does it a little later.
+    pub fn wake_root(&self) {
+        if let Err(status) = host::wake(self.queue) {
+            log::warn!("the queue could not be written ({status:?}); exchanges start by tick");
+        }
+    }
+
+    /// Counts a request that was let through.
+    pub fn count(&self, route: &str, outcome: Outcome) {
+        if let Ok(mut metrics) = self.metrics.try_borrow_mut() {
+            metrics.request(route, outcome);
+        }
+    }
+
+    /// Sets the gauges.
+    pub fn gauge(&self) {
+        if let (Ok(mut metrics), Ok(flow)) = (self.metrics.try_borrow_mut(), self.flow.try_borrow()) {
+            metrics.entries(flow.cached());
+        }
+    }
+
+    /// Writes the credential, and sees to it that it goes nowhere but where the route allows.
+    ///
+    /// # Errors
+    /// The refusal, when it would.
+    pub fn write(&self, forward: &Forward) -> Result<(), Refused> {
+        let route = &forward.route;
+        let refuse = |refusal| Refused { route: Some(route.clone()), refusal: Rc::new(refusal) };
+        host::set_request_header(route.injected_header(), forward.issued.header_value.expose()).map_err(|_| {
+            refuse(Refusal::new(Reason::FilterOverloaded).detail("the credential could not be written"))
+        })?;
+        // Read after the last write: writing makes Envoy choose the route again, and what it chooses now is what counts.
+        match host::property(&["xds", "cluster_name"]) {
+            Ok(Some(cluster)) if route.permits_cluster(&cluster) => {
+                self.count(route.name(), forward.outcome);
+                Ok(())
+            }
+            Ok(cluster) => {
+                let cluster = String::from_utf8_lossy(cluster.as_deref().unwrap_or(b"none")).into_owned();
+                log::warn!("route {} led to the cluster {cluster}, which it does not name", route.name());
+                // The credential is on the request, which goes no further; it must not reach an access log either.
+                _ = host::remove_request_header(route.injected_header());
+                Err(refuse(Refusal::new(Reason::ClusterRefused).claim("cluster").got(&cluster)))
+            }
+            Err(_) => Err(refuse(Refusal::new(Reason::ClusterRefused).claim("cluster").got("none"))),
+        }
+    }
+
+    /// Answers the current request with a refusal. If even that fails the request stays where it is: it never goes on.
+    pub fn refuse(&self, refused: &Refused) {
+        let refusal = &refused.refusal;
+        let route = refused.route.as_ref().map_or(UNKNOWN_ROUTE, |route| route.name());
+        if let Ok(mut metrics) = self.metrics.try_borrow_mut() {
+            metrics.request(route, Outcome::Refused);
+            metrics.refusal(route, refusal.metric_code());
+        }
+        log::debug!("route {route} refused: {}", refusal.code());
+        respond(refusal);
+    }
+
+    /// Carries out what an answer brought, for everyone who waited.
+    pub fn settle(&self, settled: Settled) {
+        if let Ok(mut metrics) = self.metrics.try_borrow_mut() {
+            metrics.call(settled.route.name(), settled.result, settled.took_ms);
+        }
+        log::debug!(
+            "route {} exchange sha256:{} {} in {:?} ms for {} requests",
+            settled.route.name(),
+            settled.fingerprint,
+            settled.result.name(),
+            settled.took_ms,
+            settled.deliveries.len()
+        );
+        if settled.result == CallResult::Unavailable {
+            log::warn!("route {}: the STS could not be asked, or gave an unusable answer", settled.route.name());
+        }
+        for delivery in settled.deliveries {
+            self.deliver(delivery);
+        }
+    }
+
+    /// Whether the request of an `exchange` route neither waits nor was refused. If that cannot be known, it may not.
+    pub fn may_go_on(&self, stream: u32) -> bool {
+        let (Ok(flow), Ok(refused)) = (self.flow.try_borrow(), self.refused.try_borrow()) else { return false };
+        !flow.is_waiting(stream) && !refused.contains(&stream)
+    }
+
+    /// Forgets a request whose stream has ended.
+    pub fn on_stream_end(&self, stream: u32) {
+        if let Ok(mut flow) = self.flow.try_borrow_mut() {
+            flow.on_stream_end(stream);
+        }
+        if let Ok(mut refused) = self.refused.try_borrow_mut() {
+            refused.remove(&stream);
+        }
+    }
+
+    fn deliver(&self, delivery: Delivery) {
+        // A stream that has ended was forgotten in its `on_done`; if Envoy knows it no more there is nothing to do.
+        if host::speak_of(delivery.stream).is_err() {
+            return;
+        }
+        let resumed = delivery.verdict.and_then(|forward| {
+            self.write(&forward)?;
+            _ = host::resume_request();
+            Ok(())
+        });
+        if let Err(refused) = resumed {
+            if let Ok(mut streams) = self.refused.try_borrow_mut() {
+                streams.insert(delivery.stream);
+            }
+            self.refuse(&refused);
+        }
+    }
+}
+
+/// Makes the changes to the current request.
+pub fn apply(edits: &[Edit<'_>]) -> Result<(), Status> {
+    edits.iter().try_for_each(|edit| match edit {
+        Edit::Remove(name) => host::remove_request_header(name),
+        Edit::SetPath(path) => host::set_request_header(":path", path),
+    })
+}
+
+/// Answers the current request with a refusal, uncounted.
+pub fn respond(refusal: &Refusal) {
+    let id = host::random_id().unwrap_or_else(|_| "none".to_owned());
+    if let Err(status) = host::respond(&refusal.to_response(&id)) {
+        log::warn!("a refusal could not be sent ({status:?})");
+    }
+}
