@@ -1,1 +1,28 @@
+//! The whole path on one machine: real Envoy, the real filter, the real STS, and stand-ins for what lies outside.
+//!
+//! A [`topology::Topology`] builds what it needs, makes its own CA, starts everything on loopback and always stops it. The
+//! configuration files are those of `envoy/` and `tests/topology/`, the ones the containers run too; only addresses and file
+//! paths are rewritten. The end-to-end tests, the demo and the bench all stand on it.
 
+pub mod artefact;
+pub mod bootstrap;
+pub mod client;
+pub mod clouds;
+pub mod edge;
+pub mod envoy;
+pub mod pki;
+pub mod port;
+pub mod process;
+pub mod server;
+pub mod stand_in;
+pub mod sts;
+pub mod topology;
+pub mod upstream;
+pub mod wait;
+pub mod workspace;
+
+/// What went wrong, in words for whoever runs the tests or the demo.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// A result with an [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,76 @@
+//! What the tests run is what the sources say: the filter and the STS are built, never merely looked for.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Mutex, OnceLock},
+};
+
+use crate::{Result, workspace};
+
+/// The built filter and STS.
+#[derive(Clone, Debug)]
+pub struct Artefacts {
+    /// `filter.wasm`.
+    pub filter: PathBuf,
+    /// The binary `cloakroom`.
+    pub cloakroom: PathBuf,
+}
+
+/// Where a build's own messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// To the terminal.
+    Shown,
+    /// Nowhere, unless the build fails.
+    Kept,
+}
+
+/// Builds both, once in this process. Cargo's own lock keeps several processes apart.
+pub fn build(progress: Progress) -> Result<Artefacts> {
+    static BUILT: OnceLock<Artefacts> = OnceLock::new();
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = BUILDING.lock();
+    if let Some(built) = BUILT.get() {
+        return Ok(built.clone());
+    }
+    let target = workspace::target()?;
+    add_wasm_target(progress)?;
+    run(workspace::cargo().args(["build", "--package", "filter", "--target", WASM, "--profile", "wasm"]), progress)?;
+    run(workspace::cargo().args(["build", "--package", "sts-backend", "--bin", "cloakroom"]), progress)?;
+    let built = Artefacts {
+        filter: existing(target.join(WASM).join("wasm/filter.wasm"))?,
+        cloakroom: existing(target.join("debug/cloakroom"))?,
+    };
+    Ok(BUILT.get_or_init(|| built).clone())
+}
+
+/// The toolchain file names the target, but where automatic installs are off that alone does not bring it.
+fn add_wasm_target(progress: Progress) -> Result<()> {
+    let output = Command::new("rustc").args(["--print", "sysroot"]).current_dir(workspace::root()).output()?;
+    let sysroot = String::from_utf8(output.stdout)?;
+    if Path::new(sysroot.trim()).join("lib/rustlib").join(WASM).is_dir() {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["target", "add", WASM]).current_dir(workspace::root()), progress)
+}
+
+fn run(command: &mut Command, progress: Progress) -> Result<()> {
+    let failed = || format!("{command:?} failed");
+    if progress == Progress::Shown {
+        let failed = failed();
+        return if command.status()?.success() { Ok(()) } else { Err(failed.into()) };
+    }
+    let failed = failed();
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{failed}:\n{}", String::from_utf8_lossy(&output.stderr)).into())
+}
+
+fn existing(path: PathBuf) -> Result<PathBuf> {
+    if path.is_file() { Ok(path) } else { Err(format!("the build left no {}", path.display()).into()) }
+}
+
+const WASM: &str = "wasm32-wasip1";

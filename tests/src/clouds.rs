@@ -1,0 +1,172 @@
+//! Stand-in clouds: the issuers' wire contracts, with real keys and real signatures, on one HTTPS server.
+//!
+//! | path | what it is |
+//! |---|---|
+//! | `GET /CLOUD/...` | discovery document and keys, at the paths the real issuer has below its host |
+//! | `GET /CLOUD/token?audience=AUD` | a fresh native token, as the cloud's metadata service would give it; more switches in [`mint::Order`] |
+//! | `POST /CLOUD/rotate` | sign with a new key from now on; `?drop=true` also stops publishing the old ones |
+//! | `POST /CLOUD/outage?on=true` | keys and discovery answer 503 until `?on=false` |
+//! | `GET /CLOUD/requests` | how often each of them was asked for |
+
+pub mod cloud;
+mod keys;
+pub mod mint;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Json, Router,
+    extract::{Path, RawQuery, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::json;
+
+use crate::{
+    Result,
+    pki::Pki,
+    server::{Server, bind},
+};
+use cloud::Cloud;
+use keys::IssuerKeys;
+use mint::Order;
+
+/// The stand-in clouds of one topology, until dropped.
+#[derive(Debug)]
+pub struct Clouds {
+    server: Server,
+}
+
+struct Issuers {
+    base: String,
+    issuers: Mutex<BTreeMap<Cloud, Issuer>>,
+}
+
+struct Issuer {
+    keys: IssuerKeys,
+    outage: bool,
+    requests: BTreeMap<&'static str, u64>,
+}
+
+impl Clouds {
+    /// Starts them on `address`. `base` is how others reach them, by default the address itself.
+    pub async fn start(address: SocketAddr, pki: &Pki, base: Option<String>) -> Result<Self> {
+        let listener = bind(address).await?;
+        let mut issuers = BTreeMap::new();
+        for cloud in Cloud::ALL {
+            issuers
+                .insert(*cloud, Issuer { keys: IssuerKeys::first(*cloud)?, outage: false, requests: BTreeMap::new() });
+        }
+        let own = format!("https://{}", listener.local_addr()?);
+        let state = Arc::new(Issuers { base: base.unwrap_or(own), issuers: Mutex::new(issuers) });
+        let router = Router::new()
+            .route("/health", get(|| async { "ok\n" }))
+            .route("/{cloud}/token", get(token))
+            .route("/{cloud}/rotate", post(rotate))
+            .route("/{cloud}/outage", post(outage))
+            .route("/{cloud}/requests", get(requests))
+            .route("/{cloud}/{*document}", get(document))
+            .with_state(state);
+        Ok(Self { server: Server::tls(listener, router, pki, "clouds")? })
+    }
+
+    /// Where they listen.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+}
+
+impl Issuers {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Cloud, Issuer>> {
+        self.issuers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Shared = State<Arc<Issuers>>;
+
+async fn token(State(issuers): Shared, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let Some(cloud) = Cloud::named(&name) else { return unknown(&name) };
+    let order = match Order::from_query(query.as_deref().unwrap_or_default()) {
+        Ok(order) => order,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    let mut issuers = issuers.lock();
+    let Some(issuer) = issuers.get_mut(&cloud) else { return unknown(&name) };
+    *issuer.requests.entry("token").or_default() += 1;
+    match mint::mint(cloud, &order, &issuer.keys, now()) {
+        Ok(token) => ([(header::CACHE_CONTROL, "no-store")], token).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn document(State(shared): Shared, Path((name, path)): Path<(String, String)>) -> Response {
+    let Some(cloud) = Cloud::named(&name) else { return unknown(&name) };
+    let mut issuers = shared.lock();
+    let Some(issuer) = issuers.get_mut(&cloud) else { return unknown(&name) };
+    let (kind, body) = if path == cloud.keys_path() {
+        ("keys", issuer.keys.document(cloud))
+    } else if Some(path.as_str()) == cloud.discovery_path() {
+        let jwks_uri = format!("{}/{}/{}", shared.base, cloud.name(), cloud.keys_path());
+        (
+            "discovery",
+            json!({
+                "issuer": cloud.issuer(),
+                "jwks_uri": jwks_uri,
+                "id_token_signing_alg_values_supported": [cloud.algorithm()],
+                "response_types_supported": ["id_token"],
+                "subject_types_supported": ["public"],
+            }),
+        )
+    } else {
+        return unknown(&path);
+    };
+    *issuer.requests.entry(kind).or_default() += 1;
+    if issuer.outage {
+        return (StatusCode::SERVICE_UNAVAILABLE, "outage\n").into_response();
+    }
+    ([(header::CACHE_CONTROL, "public, max-age=300")], Json(body)).into_response()
+}
+
+async fn rotate(State(issuers): Shared, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
+    change(&issuers, &name, |issuer, cloud| issuer.keys.rotate(cloud, query.as_deref() == Some("drop=true")))
+}
+
+async fn outage(State(issuers): Shared, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
+    change(&issuers, &name, |issuer, _| {
+        issuer.outage = query.as_deref() == Some("on=true");
+        Ok(())
+    })
+}
+
+async fn requests(State(issuers): Shared, Path(name): Path<String>) -> Response {
+    let issuers = issuers.lock();
+    match Cloud::named(&name).and_then(|cloud| issuers.get(&cloud)) {
+        Some(issuer) => Json(&issuer.requests).into_response(),
+        None => unknown(&name),
+    }
+}
+
+fn change(issuers: &Issuers, name: &str, change: impl FnOnce(&mut Issuer, Cloud) -> Result<()>) -> Response {
+    let Some(cloud) = Cloud::named(name) else { return unknown(name) };
+    let mut issuers = issuers.lock();
+    match issuers.get_mut(&cloud).map(|issuer| change(issuer, cloud)) {
+        Some(Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        Some(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+        None => unknown(name),
+    }
+}
+
+fn unknown(what: &str) -> Response {
+    (StatusCode::NOT_FOUND, format!("no `{what}` here\n")).into_response()
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}

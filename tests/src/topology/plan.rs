@@ -1,0 +1,261 @@
+//! What a topology is to be, before it runs.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{StandIns, Topology};
+use crate::{
+    Result,
+    artefact::{self, Progress},
+    bootstrap::{Document, Placement},
+    client::Client,
+    clouds::Clouds,
+    edge::{Edge, Start},
+    envoy,
+    pki::Pki,
+    port::Port,
+    stand_in::Child,
+    sts::{Ports, Sts},
+    upstream::Upstream,
+    workspace,
+};
+
+/// A change to a configuration.
+type Edit = Box<dyn FnOnce(&mut Value) + Send>;
+
+/// How to start a [`Topology`]. The default is what ships.
+pub struct Plan {
+    concurrency: u32,
+    progress: Progress,
+    egress_file: &'static str,
+    egress_log_level: &'static str,
+    egress_component_log_level: Option<&'static str>,
+    egress_edits: Vec<Edit>,
+    plugin_edits: Vec<Edit>,
+    sts_edits: Vec<Edit>,
+    policy: Option<String>,
+    children: Option<PathBuf>,
+    edge_port: Option<Port>,
+    sts_ports: [Option<Port>; 2],
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            concurrency: 1,
+            progress: Progress::Kept,
+            egress_file: "envoy/egress.yaml",
+            egress_log_level: "warning",
+            egress_component_log_level: None,
+            egress_edits: Vec::new(),
+            plugin_edits: Vec::new(),
+            sts_edits: Vec::new(),
+            policy: None,
+            children: None,
+            edge_port: None,
+            sts_ports: [None, None],
+        }
+    }
+}
+
+impl Plan {
+    /// Worker threads of the egress edge; one by default.
+    #[must_use]
+    pub fn concurrency(mut self, workers: u32) -> Self {
+        self.concurrency = workers;
+        self
+    }
+
+    /// Whether builds show themselves.
+    #[must_use]
+    pub fn progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Another bootstrap of `envoy/` for the egress edge.
+    #[must_use]
+    pub fn egress_file(mut self, file: &'static str) -> Self {
+        self.egress_file = file;
+        self
+    }
+
+    /// Log levels of the egress edge: Envoy's, and those of single components.
+    #[must_use]
+    pub fn egress_log(mut self, level: &'static str, components: Option<&'static str>) -> Self {
+        (self.egress_log_level, self.egress_component_log_level) = (level, components);
+        self
+    }
+
+    /// Changes the egress edge's bootstrap.
+    #[must_use]
+    pub fn egress(mut self, edit: impl FnOnce(&mut Value) + Send + 'static) -> Self {
+        self.egress_edits.push(Box::new(edit));
+        self
+    }
+
+    /// Changes the filter's configuration.
+    #[must_use]
+    pub fn plugin(mut self, edit: impl FnOnce(&mut Value) + Send + 'static) -> Self {
+        self.plugin_edits.push(Box::new(edit));
+        self
+    }
+
+    /// Changes the STS's configuration.
+    #[must_use]
+    pub fn sts(mut self, edit: impl FnOnce(&mut Value) + Send + 'static) -> Self {
+        self.sts_edits.push(Box::new(edit));
+        self
+    }
+
+    /// Another policy.
+    #[must_use]
+    pub fn policy(mut self, text: impl Into<String>) -> Self {
+        self.policy = Some(text.into());
+        self
+    }
+
+    /// Runs the stand-ins as children: `program stand-in clouds`, `program stand-in upstream`.
+    #[must_use]
+    pub fn stand_ins_as_children_of(mut self, program: PathBuf) -> Self {
+        self.children = Some(program);
+        self
+    }
+
+    /// Fixes the egress edge's port, and the STS's with and without client certificates.
+    #[must_use]
+    pub fn ports(mut self, edge: Option<Port>, sts: [Option<Port>; 2]) -> Self {
+        (self.edge_port, self.sts_ports) = (edge, sts);
+        self
+    }
+
+    /// Starts it all. What has started is ended again if something later does not.
+    pub async fn start(self) -> Result<Topology> {
+        let artefacts = tokio::task::block_in_place(|| artefact::build(self.progress))?;
+        let envoy = tokio::task::block_in_place(|| envoy::find(self.progress))?;
+        let folder = tempfile::Builder::new().prefix("cloakroom-").tempdir()?;
+        let pki = Pki::create(&folder.path().join("etc"))?;
+        fs::copy(&artefacts.filter, pki.folder().join("filter.wasm"))?;
+        for name in ["run", "lib", "log"] {
+            fs::create_dir(folder.path().join(name))?;
+        }
+        let log = |name: &str| folder.path().join("log").join(format!("{name}.log"));
+        let stand_ins = stand_ins(self.children.as_deref(), &pki, &log).await?;
+
+        let [mtls, no_client_certificate] = self.sts_ports;
+        let ports = Ports {
+            mtls: mtls.map_or_else(Port::reserve, Ok)?,
+            no_client_certificate: no_client_certificate.map_or_else(Port::reserve, Ok)?,
+            operations: Port::reserve()?,
+        };
+        let mut placement = placement(&folder, &stand_ins);
+        placement.hosts.insert("sts:8443", loopback(ports.mtls.number()));
+        let config = write_sts_config(&pki, &ports, &placement, self.policy, self.sts_edits)?;
+        let sts = Sts::start(&artefacts.cloakroom, &config, &log("sts"), ports, &pki).await?;
+
+        let admin = |name: &str| folder.path().join("run").join(format!("{name}-admin.sock"));
+        let mut destination = Document::read("envoy/destination.yaml")?;
+        destination.place(&placement);
+        destination.listen_anywhere();
+        let bootstrap = pki.folder().join("destination.json");
+        destination.write(&bootstrap)?;
+        let destination = Edge::start(Start {
+            name: "the destination edge",
+            envoy: &envoy,
+            bootstrap: &bootstrap,
+            admin: admin("destination"),
+            log: log("destination"),
+            concurrency: 1,
+            log_level: "warning",
+            component_log_level: None,
+        })
+        .await?;
+        placement.hosts.insert("destination:10443", destination.address());
+
+        let mut egress = Document::read(self.egress_file)?;
+        self.egress_edits.into_iter().for_each(|edit| edit(&mut egress.0));
+        for edit in self.plugin_edits {
+            egress.edit_plugin(edit)?;
+        }
+        egress.place(&placement);
+        egress.listen_anywhere();
+        if let Some(port) = &self.edge_port {
+            egress.0["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] =
+                json!(port.number());
+        }
+        let bootstrap = pki.folder().join("egress.json");
+        egress.write(&bootstrap)?;
+        let egress = Edge::start(Start {
+            name: "the egress edge",
+            envoy: &envoy,
+            bootstrap: &bootstrap,
+            admin: admin("egress"),
+            log: log("egress"),
+            concurrency: self.concurrency,
+            log_level: self.egress_log_level,
+            component_log_level: self.egress_component_log_level,
+        })
+        .await?;
+        let client = Client::new(&pki)?;
+        Ok(Topology { egress, destination, sts, stand_ins, pki, client, natives: Mutex::default(), folder })
+    }
+}
+
+async fn stand_ins(program: Option<&Path>, pki: &Pki, log: &dyn Fn(&str) -> PathBuf) -> Result<StandIns> {
+    let Some(program) = program else {
+        let clouds = Clouds::start(loopback(0), pki, None).await?;
+        return Ok(StandIns::Here { clouds, upstream: Upstream::start(loopback(0)).await? });
+    };
+    let folder = pki.folder().to_string_lossy();
+    let clouds = Child::start("the clouds", program, &["stand-in", "clouds", "--pki", &folder], &log("clouds")).await?;
+    let upstream = Child::start("the upstream", program, &["stand-in", "upstream"], &log("upstream")).await?;
+    Ok(StandIns::Children { clouds, upstream })
+}
+
+fn placement(folder: &TempDir, stand_ins: &StandIns) -> Placement {
+    let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    Placement {
+        folders: vec![("/etc/cloakroom", at("etc")), ("/run/cloakroom", at("run")), ("/var/lib/cloakroom", at("lib"))],
+        hosts: BTreeMap::from([("clouds:9443", stand_ins.clouds()), ("upstream:8080", stand_ins.upstream())]),
+    }
+}
+
+fn write_sts_config(
+    pki: &Pki,
+    ports: &Ports,
+    placement: &Placement,
+    policy: Option<String>,
+    edits: Vec<Edit>,
+) -> Result<PathBuf> {
+    let mut config = Document::read("tests/topology/cloakroom.yaml")?;
+    config.place(placement);
+    let listeners = [
+        ("mtls", &ports.mtls),
+        ("no_client_certificate", &ports.no_client_certificate),
+        ("operations", &ports.operations),
+    ];
+    for (name, port) in listeners {
+        config.0["listeners"][name]["address"] = json!(loopback(port.number()).to_string());
+    }
+    edits.into_iter().for_each(|edit| edit(&mut config.0));
+    let policy = match policy {
+        Some(text) => text,
+        None => fs::read_to_string(workspace::root().join("tests/topology/policy.cedar"))?,
+    };
+    fs::write(pki.folder().join("policy.cedar"), policy)?;
+    let path = pki.folder().join("cloakroom.yaml");
+    config.write(&path)?;
+    Ok(path)
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
