@@ -5,6 +5,7 @@
 
 pub mod actor;
 pub mod audit;
+pub mod crypto;
 pub mod exchange;
 pub mod identity;
 pub mod keys;

@@ -6,6 +6,8 @@ use std::{future::Future, pin::Pin};
 
 use thiserror::Error;
 
+#[cfg(test)]
+mod conformance;
 mod embedded;
 
 pub use embedded::EmbeddedStore;
