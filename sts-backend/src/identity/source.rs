@@ -1,9 +1,18 @@
 //! The settings of a trust source: which issuer is believed, for which audience, and where its keys come from.
 
-use std::path::PathBuf;
+use std::{collections::HashMap, net::IpAddr, path::PathBuf};
 
+use http::Uri;
 use thiserror::Error;
 use token::jws::Algorithm;
+
+use super::{
+    address, name,
+    preset::{AUDIENCES_OF_OTHERS, KeyLocation},
+};
+
+/// The longest audience, in bytes.
+const MAX_AUDIENCE: usize = 1024;
 
 /// One trust source, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,16 +48,141 @@ pub enum Preset {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JwksSettings {
     /// The key set's address; absent: the preset's, or what the issuer's discovery document names on the same host.
-    pub uri: Option<http::Uri>,
+    pub uri: Option<Uri>,
     /// The certificate authorities that are believed instead of the system's, as a PEM file.
     pub ca: Option<PathBuf>,
     /// Whether the address may be a loopback, private or link-local one.
     pub allow_private_addresses: bool,
 }
 
-/// Why the trust sources cannot be used. The first field names the source.
+/// Why the trust sources cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SourceError {
-    #[error("source `{0}` stands twice")]
+    #[error("source `{0}` stands twice; give each source a name of its own")]
     RepeatedName(String),
+    #[error("source `{0}`: a name has letters, digits, `.`, `-` and `_`")]
+    Name(String),
+    #[error("source `{name}`: `audience` `{audience}`: {problem}")]
+    Audience { name: String, audience: String, problem: &'static str },
+    #[error("source `{name}`: {problem}")]
+    Preset { name: String, problem: String },
+    #[error("source `{name}`: issuer `{issuer}` is not an https URI without query, fragment and user")]
+    Issuer { name: String, issuer: String },
+    #[error(
+        "sources `{name}` and `{other}` have the same issuer `{issuer}`: a source is chosen by `iss` alone, never by trying; \
+         give one of the issuers another name (Kubernetes: `--service-account-issuer`)"
+    )]
+    SameIssuer { name: String, other: String, issuer: String },
+    #[error("sources `{name}` and `{other}` would give workloads the same names, under `{prefix}`")]
+    SameNames { name: String, other: String, prefix: String },
+    #[error("source `{name}`: `{uri}` {problem}")]
+    KeyAddress { name: String, uri: String, problem: &'static str },
+    #[error("source `{name}`: the authorities in `{file}` cannot be used: {problem}")]
+    Authorities { name: String, file: String, problem: String },
+    #[error("source `{0}`: the system has no certificate authorities; install them, or set `jwks.ca_file`")]
+    NoAuthorities(String),
 }
+
+impl SourceSettings {
+    /// What is wrong with these settings, looked at alone.
+    pub(super) fn check(&self) -> Result<(), SourceError> {
+        let name = || self.name.clone();
+        if !name::is_plain(&self.name) || matches!(self.name.as_str(), "." | "..") {
+            return Err(SourceError::Name(name()));
+        }
+        if let Some(problem) = audience_problem(&self.audience) {
+            return Err(SourceError::Audience { name: name(), audience: self.audience.clone(), problem });
+        }
+        self.preset.check().map_err(|problem| SourceError::Preset { name: name(), problem })?;
+        if let Preset::AwsOutbound { issuer, .. } | Preset::Kubernetes { issuer, .. } | Preset::Oidc { issuer, .. } =
+            &self.preset
+            && !is_issuer(issuer)
+        {
+            return Err(SourceError::Issuer { name: name(), issuer: issuer.clone() });
+        }
+        Ok(())
+    }
+
+    /// Where the keys come from, by these settings.
+    pub(super) fn key_location(&self) -> Result<KeyLocation, SourceError> {
+        let address_error = |uri: String, problem| SourceError::KeyAddress { name: self.name.clone(), uri, problem };
+        let location = match &self.jwks.uri {
+            Some(uri) => KeyLocation::Set(uri.clone()),
+            None => {
+                self.preset.key_location().map_err(|_| address_error(self.preset.issuers().concat(), "is no URI"))?
+            }
+        };
+        let reached = match &location {
+            KeyLocation::Set(uri) => uri.clone(),
+            KeyLocation::Discovery(issuer) => issuer.parse().map_err(|_| address_error(issuer.clone(), "is no URI"))?,
+        };
+        match uri_problem(&reached, self.jwks.allow_private_addresses) {
+            None => Ok(location),
+            Some(problem) => Err(address_error(reached.to_string(), problem)),
+        }
+    }
+}
+
+/// What is wrong between the sources: names, issuers and derived names must be one source's alone.
+pub(super) fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
+    let (mut names, mut issuers, mut prefixes) = (HashMap::new(), HashMap::new(), HashMap::new());
+    for source in all {
+        let name = || source.name.clone();
+        if names.insert(&source.name, ()).is_some() {
+            return Err(SourceError::RepeatedName(name()));
+        }
+        for issuer in source.preset.issuers() {
+            if let Some(other) = issuers.insert(issuer.clone(), name()) {
+                return Err(SourceError::SameIssuer { name: name(), other, issuer });
+            }
+        }
+        let prefix = source.preset.name_prefix(&source.name);
+        // One tenant's tokens of both versions speak of the same objects: the same name is the same workload.
+        let entra = matches!(source.preset, Preset::EntraV1 { .. } | Preset::EntraV2 { .. });
+        if let Some(other) = prefixes.insert(prefix.clone(), name())
+            && !entra
+        {
+            return Err(SourceError::SameNames { name: name(), other, prefix });
+        }
+    }
+    Ok(())
+}
+
+/// Why `uri` must not be fetched, if so. A host name's addresses are judged when they are known, at each connection.
+pub(super) fn uri_problem(uri: &Uri, allow_private_addresses: bool) -> Option<&'static str> {
+    if uri.scheme_str() != Some("https") {
+        return Some("is not an https URI");
+    }
+    let authority = uri.authority()?;
+    if authority.as_str().contains('@') {
+        return Some("names a user");
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let literal: Option<IpAddr> = host.parse().ok();
+    if literal.is_some_and(|literal| !address::is_public(literal)) && !allow_private_addresses {
+        return Some(
+            "is a loopback, private or otherwise special address; set `jwks.allow_private_addresses` to fetch from it",
+        );
+    }
+    None
+}
+
+fn audience_problem(audience: &str) -> Option<&'static str> {
+    if audience.is_empty() {
+        return Some("it is empty; name an audience that is reserved for this service");
+    }
+    if audience.len() > MAX_AUDIENCE || audience.chars().any(char::is_control) {
+        return Some("it is too long or holds control characters");
+    }
+    AUDIENCES_OF_OTHERS.contains(&audience).then_some(
+        "other services accept it, so a token sent here could be used there; reserve an audience for this service",
+    )
+}
+
+fn is_issuer(issuer: &str) -> bool {
+    let Ok(uri) = issuer.parse::<Uri>() else { return false };
+    uri_problem(&uri, true).is_none() && !issuer.contains(['?', '#'])
+}
+
+#[cfg(test)]
+mod tests;

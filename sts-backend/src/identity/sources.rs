@@ -1,44 +1,136 @@
 //! The trust sources of one configuration.
 
-use super::{SourceError, SourceSettings};
+use std::{collections::HashMap, sync::Arc};
+
+use rustls::RootCertStore;
+use token::{digest, jws::Algorithm, reason::Reason};
+
+use super::{
+    IssuerReadiness,
+    fetch::{self, Fetcher},
+    jwks::IssuerKeys,
+    preset::KeyLocation,
+    source::{self, SourceError, SourceSettings},
+};
+use crate::refusal::Refusal;
 
 /// The trust sources of one configuration, with their key caches.
-pub struct Sources;
+pub struct Sources {
+    trust_domain: String,
+    all: Vec<Arc<Source>>,
+    by_issuer: HashMap<String, Arc<Source>>,
+}
 
-/// Whether one issuer's keys are held.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssuerReadiness {
-    /// The source's name.
-    pub source: String,
-    /// The issuer.
-    pub issuer: String,
-    /// Whether tokens of this issuer can be verified now.
-    pub ready: bool,
-    /// How many keys are held.
-    pub keys: usize,
-    /// When they were fetched, in seconds since the epoch.
-    pub fetched_at: Option<u64>,
-    /// Why the last fetch failed, where it did.
-    pub error: Option<String>,
+/// One trust source.
+pub(super) struct Source {
+    pub(super) settings: SourceSettings,
+    pub(super) algorithms: Vec<Algorithm>,
+    pub(super) keys: Arc<IssuerKeys>,
+    origin: Origin,
+}
+
+/// Everything that decides which keys a fetch gives. The same origin may share a cache.
+#[derive(PartialEq, Eq)]
+struct Origin {
+    name: String,
+    issuers: Vec<String>,
+    location: KeyLocation,
+    authorities: Option<[u8; 32]>,
+    allow_private_addresses: bool,
 }
 
 impl Sources {
     /// Checks the settings and makes the caches, taking over from `previous` those whose settings are the same. Fetches
     /// nothing: see [`Sources::keep_fresh`].
     pub fn new(
-        _settings: Vec<SourceSettings>,
-        _trust_domain: &str,
-        _previous: Option<&Self>,
+        settings: Vec<SourceSettings>,
+        trust_domain: &str,
+        previous: Option<&Self>,
     ) -> Result<Self, SourceError> {
-        Ok(Self)
+        settings.iter().try_for_each(SourceSettings::check)?;
+        source::check_together(&settings)?;
+        let mut sources = Self { trust_domain: trust_domain.to_owned(), all: Vec::new(), by_issuer: HashMap::new() };
+        for one in settings {
+            let source = Arc::new(Source::new(one, previous)?);
+            for issuer in source.settings.preset.issuers() {
+                sources.by_issuer.insert(issuer, Arc::clone(&source));
+            }
+            sources.all.push(source);
+        }
+        Ok(sources)
     }
 
     /// Starts a task for each issuer that keeps its keys fresh; the tasks end when the caches are dropped. Needs a
     /// running Tokio runtime. A second call starts nothing twice.
-    pub fn keep_fresh(&self) {}
-
-    /// How each issuer stands at `now`.
-    pub fn readiness(&self, _now: u64) -> Vec<IssuerReadiness> {
-        Vec::new()
+    pub fn keep_fresh(&self) {
+        self.all.iter().for_each(|source| source.keys.keep_fresh());
     }
+
+    /// How each issuer stands at `now`, in seconds since the epoch.
+    pub fn readiness(&self, now: u64) -> Vec<IssuerReadiness> {
+        self.all.iter().map(|source| source.keys.readiness(now)).collect()
+    }
+
+    /// The trust domain in which workloads are named.
+    pub(super) fn trust_domain(&self) -> &str {
+        &self.trust_domain
+    }
+
+    /// The source that has exactly this issuer.
+    pub(super) fn of_issuer(&self, issuer: Option<&str>) -> Result<&Source, Refusal> {
+        if let Some(source) = issuer.and_then(|issuer| self.by_issuer.get(issuer)) {
+            return Ok(source);
+        }
+        let issuers: Vec<_> = self.all.iter().flat_map(|source| source.settings.preset.issuers()).take(8).collect();
+        Err(Refusal::new(Reason::SubjectIssuerUnknown, "no trust source is configured for the token's issuer")
+            .claim("iss")
+            .got(issuer.unwrap_or("nothing"))
+            .wanted(format!("exactly one of {}", issuers.join(", ")))
+            .help("add the issuer under `sources`, or send a token of a configured one"))
+    }
+
+    /// Every algorithm that some source allows.
+    pub(super) fn algorithms(&self) -> Vec<Algorithm> {
+        let allowed = |algorithm: &Algorithm| self.all.iter().any(|source| source.algorithms.contains(algorithm));
+        Algorithm::ALL.into_iter().filter(allowed).collect()
+    }
+}
+
+impl Source {
+    fn new(settings: SourceSettings, previous: Option<&Sources>) -> Result<Self, SourceError> {
+        let location = settings.key_location()?;
+        let (authorities, digest) = authorities(&settings)?;
+        let origin = Origin {
+            name: settings.name.clone(),
+            issuers: settings.preset.issuers(),
+            location: location.clone(),
+            authorities: digest,
+            allow_private_addresses: settings.jwks.allow_private_addresses,
+        };
+        let kept = previous.and_then(|previous| previous.all.iter().find(|other| other.origin == origin));
+        let keys = match kept {
+            Some(other) => Arc::clone(&other.keys),
+            None => {
+                let fetcher = Fetcher::new(authorities, settings.jwks.allow_private_addresses)
+                    .map_err(|error| SourceError::Preset { name: settings.name.clone(), problem: error.to_string() })?;
+                let issuer = settings.preset.issuers().into_iter().next().unwrap_or_default();
+                IssuerKeys::new(&settings.name, &issuer, location, fetcher)
+            }
+        };
+        Ok(Self { algorithms: settings.preset.algorithms(), settings, keys, origin })
+    }
+}
+
+/// The authorities to believe, and the digest of their file where there is one.
+fn authorities(settings: &SourceSettings) -> Result<(RootCertStore, Option<[u8; 32]>), SourceError> {
+    let Some(file) = &settings.jwks.ca else {
+        let authorities = fetch::system_authorities();
+        let none = authorities.is_empty();
+        return if none { Err(SourceError::NoAuthorities(settings.name.clone())) } else { Ok((authorities, None)) };
+    };
+    let unusable =
+        |problem| SourceError::Authorities { name: settings.name.clone(), file: file.display().to_string(), problem };
+    let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+    let authorities = fetch::read_authorities(&pem).map_err(unusable)?;
+    Ok((authorities, Some(digest::sha256(&pem))))
 }

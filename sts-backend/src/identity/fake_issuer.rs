@@ -1,0 +1,129 @@
+//! An issuer that serves what a test tells it to, over real TLS on a free loopback port.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use http::{Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{body::Bytes, service::service_fn};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::sync::Semaphore;
+
+/// The issuer. It serves until dropped.
+pub struct FakeIssuer {
+    /// `https://127.0.0.1:PORT`.
+    pub url: String,
+    /// Its self-signed certificate.
+    pub ca_pem: String,
+    shared: Arc<Shared>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    documents: Mutex<HashMap<String, Document>>,
+    hits: Mutex<HashMap<String, usize>>,
+    /// Where set, an answer needs a permit.
+    gate: Mutex<Option<Arc<Semaphore>>>,
+}
+
+#[derive(Clone)]
+struct Document {
+    status: StatusCode,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+impl FakeIssuer {
+    /// Starts one that answers 404 to everything.
+    pub async fn start() -> Self {
+        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
+        let shared = Arc::new(Shared::default());
+        let server = tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move {
+                loop {
+                    let Ok((connection, _)) = listener.accept().await else { return };
+                    tokio::spawn(serve(acceptor.clone(), connection, Arc::clone(&shared)));
+                }
+            }
+        });
+        Self { url, ca_pem: certified.cert.pem(), shared, server }
+    }
+
+    /// Serves `body` at `path` from now on.
+    pub fn serve(&self, path: &str, body: impl Into<String>) {
+        self.serve_with(path, StatusCode::OK, &[], body);
+    }
+
+    /// Serves `body` with this status and these headers.
+    pub fn serve_with(
+        &self,
+        path: &str,
+        status: StatusCode,
+        headers: &[(&'static str, &str)],
+        body: impl Into<String>,
+    ) {
+        let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let document = Document { status, headers, body: body.into() };
+        self.shared.documents.lock().unwrap().insert(path.to_owned(), document);
+    }
+
+    /// How often `path` was asked for.
+    pub fn hits(&self, path: &str) -> usize {
+        self.shared.hits.lock().unwrap().get(path).copied().unwrap_or(0)
+    }
+
+    /// Holds every answer back until the semaphore has a permit for it.
+    pub fn hold(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.shared.gate.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
+    }
+}
+
+impl Drop for FakeIssuer {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn serve(acceptor: tokio_rustls::TlsAcceptor, connection: tokio::net::TcpStream, shared: Arc<Shared>) {
+    let Ok(connection) = acceptor.accept(connection).await else { return };
+    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(answer(&shared, request.uri().path()).await) }
+    });
+    _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
+}
+
+async fn answer(shared: &Shared, path: &str) -> Response<Full<Bytes>> {
+    *shared.hits.lock().unwrap().entry(path.to_owned()).or_default() += 1;
+    let gate = shared.gate.lock().unwrap().clone();
+    if let Some(gate) = gate {
+        gate.acquire().await.unwrap().forget();
+    }
+    let document = shared.documents.lock().unwrap().get(path).cloned();
+    let document =
+        document.unwrap_or(Document { status: StatusCode::NOT_FOUND, headers: Vec::new(), body: String::new() });
+    let mut response = Response::builder().status(document.status).header(header::CONTENT_TYPE, "application/json");
+    for (name, value) in document.headers {
+        response = response.header(name, value);
+    }
+    response.body(Full::from(document.body)).unwrap()
+}

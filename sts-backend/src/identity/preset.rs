@@ -1,0 +1,168 @@
+//! What each platform's tokens say of a workload, and what they must say to be believed.
+
+use http::Uri;
+use token::jws::Algorithm;
+
+use super::{claims::Claims, name, source::Preset};
+use crate::refusal::Refusal;
+
+mod aws;
+mod entra;
+mod google;
+mod kubernetes;
+mod oidc;
+
+/// Where a workload runs. `principal.platform` in policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    Aws,
+    Azure,
+    Gcp,
+    Kubernetes,
+    Oidc,
+}
+
+impl Platform {
+    /// Its name in policy and records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Azure => "azure",
+            Self::Gcp => "gcp",
+            Self::Kubernetes => "kubernetes",
+            Self::Oidc => "oidc",
+        }
+    }
+}
+
+/// Who the claims of one token speak of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identified {
+    /// The path segments of the workload's name.
+    pub segments: Vec<String>,
+    /// The platform's own, stable name for it.
+    pub subject: String,
+    /// What policy may read besides.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// Where a platform publishes its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyLocation {
+    /// A key set.
+    Set(Uri),
+    /// The issuer's discovery document names it.
+    Discovery(String),
+}
+
+impl Preset {
+    /// The platform.
+    pub fn platform(&self) -> Platform {
+        match self {
+            Self::AwsOutbound { .. } => Platform::Aws,
+            Self::EntraV1 { .. } | Self::EntraV2 { .. } => Platform::Azure,
+            Self::Google { .. } => Platform::Gcp,
+            Self::Kubernetes { .. } => Platform::Kubernetes,
+            Self::Oidc { .. } => Platform::Oidc,
+        }
+    }
+
+    /// The exact `iss` values that mean this issuer; the first is the one in its discovery document.
+    pub fn issuers(&self) -> Vec<String> {
+        match self {
+            Self::AwsOutbound { issuer, .. } | Self::Kubernetes { issuer, .. } | Self::Oidc { issuer, .. } => {
+                vec![issuer.clone()]
+            }
+            Self::EntraV1 { tenant } => vec![entra::issuer_v1(tenant)],
+            Self::EntraV2 { tenant } => vec![entra::issuer_v2(tenant)],
+            Self::Google { .. } => google::ISSUERS.map(str::to_owned).to_vec(),
+        }
+    }
+
+    /// The algorithms its keys may have. The token's header only chooses among them.
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        match self {
+            Self::AwsOutbound { .. } => vec![Algorithm::Rs256, Algorithm::Es384],
+            Self::EntraV1 { .. } | Self::EntraV2 { .. } | Self::Google { .. } => vec![Algorithm::Rs256],
+            Self::Kubernetes { .. } => vec![Algorithm::Rs256, Algorithm::Es256],
+            Self::Oidc { algorithms, .. } => algorithms.clone(),
+        }
+    }
+
+    /// Where the keys are published. Fails where the issuer is no URI.
+    pub fn key_location(&self) -> Result<KeyLocation, http::uri::InvalidUri> {
+        Ok(match self {
+            Self::AwsOutbound { issuer, .. } => KeyLocation::Set(aws::key_set(issuer).parse()?),
+            Self::EntraV1 { tenant } => KeyLocation::Set(entra::key_set_v1(tenant).parse()?),
+            Self::EntraV2 { tenant } => KeyLocation::Set(entra::key_set_v2(tenant).parse()?),
+            Self::Google { .. } => KeyLocation::Set(Uri::from_static(google::KEY_SET)),
+            Self::Kubernetes { issuer, .. } | Self::Oidc { issuer, .. } => KeyLocation::Discovery(issuer.clone()),
+        })
+    }
+
+    /// The path prefix under which this source of the given name makes names. Two sources that share one could pass each
+    /// other's workloads off as their own.
+    pub fn name_prefix(&self, source: &str) -> String {
+        match self {
+            Self::AwsOutbound { account, .. } => format!("aws/{account}"),
+            Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => format!("azure/{tenant}"),
+            Self::Google { .. } => "gcp".to_owned(),
+            Self::Kubernetes { cluster, .. } => format!("k8s/{cluster}"),
+            Self::Oidc { .. } => format!("oidc/{source}"),
+        }
+    }
+
+    /// What is wrong with the settings, if anything.
+    pub fn check(&self) -> Result<(), String> {
+        match self {
+            Self::AwsOutbound { account, .. } => aws::check_account(account),
+            Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => entra::check_tenant(tenant),
+            Self::Google { projects } => google::check_projects(projects),
+            Self::Kubernetes { issuer, cluster } => kubernetes::check(issuer, cluster),
+            Self::Oidc { algorithms, .. } if algorithms.is_empty() => {
+                Err("`algorithms` is empty; name those the issuer signs with, for example `[RS256]`".to_owned())
+            }
+            Self::Oidc { .. } => Ok(()),
+        }
+    }
+
+    /// Who `claims` speak of, once everything the platform promises of such a token holds.
+    pub fn identify(&self, source: &str, claims: Claims<'_>) -> Result<Identified, Refusal> {
+        match self {
+            Self::AwsOutbound { account, .. } => aws::identify(account, claims),
+            Self::EntraV1 { tenant } => entra::identify(tenant, "1.0", claims),
+            Self::EntraV2 { tenant } => entra::identify(tenant, "2.0", claims),
+            Self::Google { projects } => google::identify(projects, claims),
+            Self::Kubernetes { cluster, .. } => kubernetes::identify(cluster, claims),
+            Self::Oidc { .. } => oidc::identify(source, claims),
+        }
+    }
+}
+
+/// Audiences that another verifier accepts: a token with one of them, sent to us, could be used there.
+pub const AUDIENCES_OF_OTHERS: [&str; 14] = [
+    "00000002-0000-0000-c000-000000000000",
+    "00000003-0000-0000-c000-000000000000",
+    "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+    "api://AzureADTokenExchange",
+    "https://graph.microsoft.com",
+    "https://graph.microsoft.com/",
+    "https://graph.windows.net",
+    "https://graph.windows.net/",
+    "https://kubernetes.default.svc",
+    "https://kubernetes.default.svc.cluster.local",
+    "https://management.azure.com",
+    "https://management.azure.com/",
+    "https://management.core.windows.net/",
+    "sts.amazonaws.com",
+];
+
+fn plain_segment(claims: Claims<'_>, claim: &str, text: &str) -> Result<String, Refusal> {
+    if name::is_plain(text) {
+        return Ok(text.to_owned());
+    }
+    Err(claims.mismatch(claim, Some(&text.into()), "letters, digits, `.`, `-` and `_`"))
+}
+
+#[cfg(test)]
+mod tests;

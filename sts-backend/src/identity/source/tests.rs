@@ -1,0 +1,83 @@
+use super::*;
+
+fn source(name: &str, preset: Preset) -> SourceSettings {
+    SourceSettings { name: name.into(), audience: "https://sts.test".into(), preset, jwks: JwksSettings::default() }
+}
+
+fn oidc(name: &str, issuer: &str) -> SourceSettings {
+    source(name, Preset::Oidc { issuer: issuer.into(), algorithms: vec![Algorithm::Es256] })
+}
+
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+
+#[test]
+fn an_audience_must_be_ours_alone() {
+    for audience in ["", "sts.amazonaws.com", "https://management.azure.com/", "https://graph.microsoft.com", "a\nb"] {
+        let mut settings = oidc("a", "https://i.test");
+        settings.audience = audience.into();
+        assert!(matches!(settings.check(), Err(SourceError::Audience { .. })), "{audience:?}");
+    }
+    assert_eq!(oidc("a", "https://i.test").check(), Ok(()));
+}
+
+#[test]
+fn names_and_issuers_have_their_form() {
+    for name in ["", "a/b", "..", "a b"] {
+        assert_eq!(oidc(name, "https://i.test").check(), Err(SourceError::Name(name.into())));
+    }
+    for issuer in ["http://i.test", "i.test", "https://i.test?x", "https://u@i.test", "https://", ""] {
+        assert!(matches!(oidc("a", issuer).check(), Err(SourceError::Issuer { .. })), "{issuer}");
+    }
+}
+
+#[test]
+fn two_sources_cannot_be_confused() {
+    let error = |all: &[SourceSettings]| check_together(all).unwrap_err();
+    assert_eq!(error(&[oidc("a", "https://i"), oidc("a", "https://j")]), SourceError::RepeatedName("a".into()));
+    assert!(matches!(error(&[oidc("a", "https://i"), oidc("b", "https://i")]), SourceError::SameIssuer { .. }));
+    let cluster =
+        |name: &str, issuer: &str| source(name, Preset::Kubernetes { issuer: issuer.into(), cluster: "prod".into() });
+    assert!(matches!(error(&[cluster("a", "https://i"), cluster("b", "https://j")]), SourceError::SameNames { .. }));
+    let entra = [
+        source("a", Preset::EntraV1 { tenant: TENANT.into() }),
+        source("b", Preset::EntraV2 { tenant: TENANT.into() }),
+    ];
+    assert_eq!(check_together(&entra), Ok(()));
+}
+
+#[test]
+fn keys_come_from_the_preset_unless_configured() {
+    let location = |preset| source("a", preset).key_location().unwrap();
+    let set = |uri: &str| KeyLocation::Set(uri.parse().unwrap());
+    assert_eq!(
+        location(Preset::AwsOutbound { issuer: "https://u.aws.test".into(), account: "012345678901".into() }),
+        set("https://u.aws.test/.well-known/jwks.json")
+    );
+    assert_eq!(location(Preset::Google { projects: vec![] }), set("https://www.googleapis.com/oauth2/v3/certs"));
+    assert_eq!(
+        location(Preset::EntraV1 { tenant: TENANT.into() }),
+        set(&format!("https://login.microsoftonline.com/{TENANT}/discovery/keys"))
+    );
+    assert_eq!(
+        location(Preset::EntraV2 { tenant: TENANT.into() }),
+        set(&format!("https://login.microsoftonline.com/{TENANT}/discovery/v2.0/keys"))
+    );
+    assert_eq!(
+        oidc("a", "https://i.test/x").key_location().unwrap(),
+        KeyLocation::Discovery("https://i.test/x".into())
+    );
+}
+
+#[test]
+fn special_addresses_need_a_word_in_the_configuration() {
+    for uri in ["https://127.0.0.1/k", "https://[::1]:8443/k", "https://169.254.169.254/", "https://10.0.0.1/"] {
+        let mut settings = oidc("a", "https://i.test");
+        settings.jwks.uri = Some(uri.parse().unwrap());
+        assert!(matches!(settings.key_location(), Err(SourceError::KeyAddress { .. })), "{uri}");
+        settings.jwks.allow_private_addresses = true;
+        assert!(settings.key_location().is_ok(), "{uri}");
+    }
+    let mut plain = oidc("a", "https://i.test");
+    plain.jwks.uri = Some("http://i.test/k".parse().unwrap());
+    assert!(matches!(plain.key_location(), Err(SourceError::KeyAddress { .. })));
+}
