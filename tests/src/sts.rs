@@ -93,6 +93,11 @@ impl Sts {
         self.signal(Signal::Continue);
     }
 
+    /// Whether it has ended, by us or otherwise.
+    pub fn ended(&self) -> bool {
+        self.lock().as_ref().is_none_or(|process| process.ended().is_some())
+    }
+
     /// Its process id, unless it was ended.
     pub fn pid(&self) -> Option<u32> {
         self.lock().as_ref().map(|process| process.pid())

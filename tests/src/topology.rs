@@ -148,6 +148,21 @@ impl Topology {
         self.folder.path()
     }
 
+    /// The names of the processes that have ended, whoever ended them.
+    pub fn ended(&self) -> Vec<&'static str> {
+        let mut processes = vec![("edge", self.egress.process()), ("destination_edge", self.destination.process())];
+        if let StandIns::Children { clouds, upstream } = &self.stand_ins {
+            processes.push(("upstream", upstream.process()));
+            processes.push(("clouds", clouds.process()));
+        }
+        let mut ended: Vec<_> =
+            processes.iter().filter(|(_, process)| process.ended().is_some()).map(|(name, _)| *name).collect();
+        if self.sts.ended() {
+            ended.push("sts");
+        }
+        ended
+    }
+
     /// The process ids, by name.
     pub fn pids(&self) -> Vec<(&'static str, u32)> {
         let mut pids = vec![

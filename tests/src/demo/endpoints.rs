@@ -1,0 +1,69 @@
+//! `target/demo/endpoints.json`: what runs where, for scripts.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::{Result, clouds::cloud::Cloud, topology::Topology, workspace};
+
+/// The file, gone when dropped: what it names is gone then too.
+pub struct Endpoints {
+    path: PathBuf,
+    text: String,
+}
+
+impl Endpoints {
+    /// Writes the file for a running topology.
+    pub fn write(topology: &Topology) -> Result<Self> {
+        let folder = workspace::root().join("target/demo");
+        fs::create_dir_all(&folder)?;
+        let path = folder.join("endpoints.json");
+        let text = serde_json::to_string_pretty(&describe(topology))?;
+        // Whole or not at all: a script may be waiting for it.
+        let new = folder.join(format!("endpoints.{}", std::process::id()));
+        fs::write(&new, &text)?;
+        fs::rename(&new, &path)?;
+        Ok(Self { path, text })
+    }
+}
+
+impl Drop for Endpoints {
+    fn drop(&mut self) {
+        // Another demo may have written its own since.
+        if fs::read_to_string(&self.path).is_ok_and(|text| text == self.text) {
+            _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn describe(topology: &Topology) -> Value {
+    let pids: BTreeMap<_, _> = topology.pids().into_iter().collect();
+    let edge: BTreeMap<_, _> = ROUTES.iter().map(|route| (route, topology.url(&format!("/{route}/")))).collect();
+    let native_token: BTreeMap<_, _> = Cloud::ALL
+        .iter()
+        .map(|cloud| (cloud.name(), topology.cloud_url(&format!("/{}/token", cloud.name()))))
+        .collect();
+    let issuers: BTreeMap<_, _> = Cloud::ALL
+        .iter()
+        .map(|cloud| {
+            let keys = topology.cloud_url(&format!("/{}/{}", cloud.name(), cloud.keys_path()));
+            (cloud.name(), json!({"issuer": cloud.issuer(), "jwks_uri": keys, "audience": cloud.audience()}))
+        })
+        .collect();
+    json!({
+        "sts": topology.sts.url(),
+        "sts_no_client_cert": topology.sts.no_client_certificate_url(),
+        "sts_operations": topology.sts.operations(""),
+        "edge": edge,
+        "upstream_record": topology.upstream_url("/__record"),
+        "native_token": native_token,
+        "issuers": issuers,
+        "ca_file": topology.pki.ca(),
+        "client_cert": topology.pki.certificate("probe"),
+        "client_key": topology.pki.key("probe"),
+        "logs": topology.folder().join("log"),
+        "pids": pids,
+    })
+}
+
+const ROUTES: [&str; 3] = ["gcp-reports", "aws-orders", "azure-ledger"];
