@@ -2,15 +2,35 @@
 //!
 //! The order of one exchange is the order of [`exchange`]: who is asking ([`actor`]), for whom ([`identity`]), whether
 //! ([`policy`]), the token ([`mint`]), the record ([`audit`]). Each step takes the previous step's proof as its argument.
+//!
+//! Around it: [`config`] is read before anything starts, [`serve`] puts the parts together, [`listener`] and [`tls`] know
+//! who is on a connection, [`endpoint`] turns decisions into HTTP, [`reload`] takes over what changes, and [`validate`]
+//! checks the files of a deployment without running them.
 
 pub mod actor;
+pub mod app;
 pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod crypto;
+pub mod document;
+pub mod endpoint;
 pub mod exchange;
+pub mod finding;
+#[cfg(test)]
+mod fixture;
 pub mod identity;
 pub mod keys;
+pub mod listener;
+pub mod logging;
+pub mod metrics;
 pub mod policy;
 pub mod refusal;
+pub mod reload;
 pub mod request;
+pub mod serve;
 pub mod store;
 pub mod target;
+pub mod tls;
+pub mod validate;

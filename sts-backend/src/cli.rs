@@ -1,0 +1,62 @@
+//! The command line.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{finding, logging, serve, validate};
+
+/// Cloakroom's security token service: swaps a workload's native token for one that opens one destination.
+#[derive(Debug, Parser)]
+#[command(name = "cloakroom", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or SIGINT.
+    Serve {
+        /// The configuration.
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check files without serving: exit 0 if they are fine, 1 with every finding if not.
+    Validate {
+        /// The configuration, with all files it names.
+        #[arg(short, long, value_name = "FILE", required_unless_present = "envoy")]
+        config: Option<PathBuf>,
+        /// An Envoy bootstrap (YAML or JSON) that runs the filter; may be given more than once.
+        #[arg(long, value_name = "FILE")]
+        envoy: Vec<PathBuf>,
+    },
+}
+
+/// Does what the command line asks.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Serve { config } => {
+            logging::hide_panic_messages();
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            let result =
+                runtime.map_err(serve::ServeError::System).and_then(|runtime| runtime.block_on(serve::run(&config)));
+            match result {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("{error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        Command::Validate { config, envoy } => {
+            let findings = validate::run(config.as_deref(), &envoy);
+            if findings.is_empty() {
+                println!("no findings");
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("{}", finding::lines(&findings));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Certificates, keys and the key-encryption key, read from the files the configuration names.
+
+use std::path::Path;
+
+use rustls_pki_types::CertificateDer;
+use zeroize::Zeroizing;
+
+use super::checker::Checker;
+use crate::tls::{self, Identity};
+
+/// A listener's certificate chain and private key.
+pub(super) fn identity(
+    checker: &mut Checker<'_>,
+    at: &str,
+    certificate_file: &Path,
+    private_key_file: &Path,
+) -> Option<Identity> {
+    let chain = certificates(checker, &format!("{at}.certificate_file"), certificate_file);
+    let key_at = format!("{at}.private_key_file");
+    let pem = Zeroizing::new(checker.read(&key_at, private_key_file)?);
+    match tls::private_key(&pem) {
+        Ok(key) => Some(Identity::new(chain?, key)),
+        Err(error) => {
+            let expected = "a private key as PEM (PKCS#8, PKCS#1 or SEC 1)";
+            checker.wrong(key_at, named(private_key_file, &error), expected, "name the certificate's own key");
+            None
+        }
+    }
+}
+
+/// The certificates of the file at `at`.
+pub(super) fn certificates(checker: &mut Checker<'_>, at: &str, path: &Path) -> Option<Vec<CertificateDer<'static>>> {
+    let pem = checker.read(at, path)?;
+    tls::certificates(&pem)
+        .map_err(|error| {
+            checker.wrong(at, named(path, &error), "certificates as PEM", "name a file of BEGIN CERTIFICATE blocks");
+        })
+        .ok()
+}
+
+/// The key under which signing keys are stored.
+pub(super) fn encryption_key(checker: &mut Checker<'_>, path: &Path) -> Option<Zeroizing<[u8; 32]>> {
+    let at = "keys.encryption_key_file";
+    let bytes = Zeroizing::new(checker.read(at, path)?);
+    let Ok(key) = <[u8; 32]>::try_from(bytes.as_slice()) else {
+        let found = format!("{} holds {} bytes", path.display(), bytes.len());
+        checker.wrong(at, found, "exactly 32 random bytes", "make it with `head -c 32 /dev/urandom`");
+        return None;
+    };
+    if key.iter().all(|byte| *byte == key[0]) {
+        let found = format!("{} holds one byte 32 times", path.display());
+        checker.wrong(at, found, "32 random bytes", "make it with `head -c 32 /dev/urandom`");
+        return None;
+    }
+    Some(Zeroizing::new(key))
+}
+
+fn named(path: &Path, error: &tls::TlsError) -> String {
+    format!("{}: {error}", path.display())
+}

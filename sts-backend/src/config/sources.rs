@@ -1,0 +1,199 @@
+//! `sources`: whom we believe, each for an audience that nobody else uses.
+
+use std::collections::BTreeMap;
+
+use token::jws::Algorithm;
+
+use super::{
+    checker::Checker,
+    files,
+    raw::{RawJwks, RawPreset, RawSource},
+    shared_audience,
+};
+use crate::identity::{JwksSettings, Preset, SourceSettings};
+
+const NAME: &str = "a name of letters, digits, `-`, `.` and `_`";
+
+pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<SourceSettings> {
+    if raw.is_empty() {
+        checker.wrong("sources", "no source", "one at least", "name the issuers whose tokens are to be believed");
+    }
+    let mut sources = Vec::new();
+    let mut names = BTreeMap::new();
+    let mut issuers = BTreeMap::new();
+    for (index, source) in raw.into_iter().enumerate() {
+        let at = format!("sources[{index}]");
+        once(checker, &mut names, format!("{at}.name"), &source.name);
+        if source.name.is_empty() || source.name.len() > 64 || !source.name.bytes().all(is_name_byte) {
+            checker.wrong(format!("{at}.name"), format!("`{}`", source.name), NAME, "it becomes part of names");
+        }
+        let audience = audience(checker, &format!("{at}.audience"), source.audience);
+        let jwks = jwks(checker, &format!("{at}.jwks"), source.jwks);
+        let Some(preset) = preset(checker, &format!("{at}.preset"), source.preset) else { continue };
+        let issuer = issuer_of(&preset);
+        once(checker, &mut issuers, format!("{at}.preset"), &issuer);
+        if audience.as_deref() == Some(issuer.as_str()) {
+            let found = format!("`{issuer}`, the issuer's own name");
+            let remedy =
+                "tokens for the issuer itself, such as every Kubernetes pod has, would be believed: choose another";
+            checker.wrong(format!("{at}.audience"), found, "an audience reserved for this service", remedy);
+        }
+        if let (Some(audience), Some(jwks)) = (audience, jwks) {
+            sources.push(SourceSettings { name: source.name, audience, preset, jwks });
+        }
+    }
+    sources
+}
+
+fn once(checker: &mut Checker<'_>, seen: &mut BTreeMap<String, String>, at: String, value: &str) {
+    match seen.get(value) {
+        Some(other) => {
+            let found = format!("`{value}`, which `{other}` has too");
+            checker.wrong(at, found, "a value no other source has", "a token must have one source: merge or rename");
+        }
+        None => _ = seen.insert(value.to_owned(), at),
+    }
+}
+
+fn audience(checker: &mut Checker<'_>, at: &str, audience: Option<String>) -> Option<String> {
+    let expected = "an audience reserved for this service, such as its issuer";
+    let remedy = "set it, and have the workloads ask their platform for tokens with exactly this audience";
+    match audience {
+        Some(audience) if !audience.trim().is_empty() => {
+            if let Some(user) = shared_audience::user_of(&audience) {
+                let found = format!("`{audience}`, the audience of {user}");
+                let remedy = "tokens made for somebody else would be believed: choose an audience of your own";
+                checker.wrong(at, found, expected, remedy);
+                return None;
+            }
+            if audience.len() > 1024 || !audience.bytes().all(|byte| byte.is_ascii_graphic()) {
+                let found = "an audience with blanks or other unprintable characters, or of more than 1024 bytes";
+                checker.wrong(at, found, expected, remedy);
+                return None;
+            }
+            Some(audience)
+        }
+        _ => {
+            checker.wrong(at, "nothing", expected, remedy);
+            None
+        }
+    }
+}
+
+fn jwks(checker: &mut Checker<'_>, at: &str, raw: RawJwks) -> Option<JwksSettings> {
+    let uri = match raw.uri.as_deref().map(str::parse::<http::Uri>) {
+        None => None,
+        Some(Ok(uri)) if uri.scheme_str() == Some("https") && uri.host().is_some_and(|host| !host.is_empty()) => {
+            Some(uri)
+        }
+        Some(_) => {
+            let found = format!("`{}`", raw.uri.unwrap_or_default());
+            checker.wrong(format!("{at}.uri"), found, "an absolute https URL", "keys are fetched over TLS only");
+            return None;
+        }
+    };
+    let ca = match raw.ca_file {
+        None => None,
+        Some(path) => {
+            files::certificates(checker, &format!("{at}.ca_file"), &path)?;
+            Some(checker.resolve(&path))
+        }
+    };
+    Some(JwksSettings { uri, ca, allow_private_addresses: raw.allow_private_addresses })
+}
+
+fn preset(checker: &mut Checker<'_>, at: &str, raw: RawPreset) -> Option<Preset> {
+    match raw {
+        RawPreset::AwsOutbound { issuer, account } => {
+            let issuer = https(checker, format!("{at}.aws_outbound.issuer"), issuer);
+            let digits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+            if !digits {
+                let at = format!("{at}.aws_outbound.account");
+                checker.wrong(at, format!("`{account}`"), "an AWS account ID, 12 digits in quotes", "correct it");
+            }
+            Some(Preset::AwsOutbound { issuer: issuer.filter(|_| digits)?, account })
+        }
+        RawPreset::Google { projects } => Some(Preset::Google { projects }),
+        RawPreset::EntraV1 { tenant } => {
+            Some(Preset::EntraV1 { tenant: guid(checker, format!("{at}.entra_v1.tenant"), tenant)? })
+        }
+        RawPreset::EntraV2 { tenant } => {
+            Some(Preset::EntraV2 { tenant: guid(checker, format!("{at}.entra_v2.tenant"), tenant)? })
+        }
+        RawPreset::Kubernetes { issuer, cluster } => {
+            let issuer = https(checker, format!("{at}.kubernetes.issuer"), issuer);
+            let named = !cluster.is_empty() && cluster.bytes().all(is_name_byte);
+            if !named {
+                checker.wrong(
+                    format!("{at}.kubernetes.cluster"),
+                    format!("`{cluster}`"),
+                    NAME,
+                    "it is the second part of `spiffe://TRUST_DOMAIN/k8s/CLUSTER/NAMESPACE/SERVICE_ACCOUNT`",
+                );
+            }
+            Some(Preset::Kubernetes { issuer: issuer.filter(|_| named)?, cluster })
+        }
+        RawPreset::Oidc { issuer, algorithms } => {
+            let issuer = https(checker, format!("{at}.oidc.issuer"), issuer);
+            let algorithms = allowed(checker, &format!("{at}.oidc.algorithms"), &algorithms);
+            Some(Preset::Oidc { issuer: issuer?, algorithms: algorithms? })
+        }
+    }
+}
+
+fn https(checker: &mut Checker<'_>, at: String, issuer: String) -> Option<String> {
+    let host = issuer.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    if issuer.starts_with("https://") && host.is_some_and(|host| !host.is_empty()) && !issuer.contains(['?', '#']) {
+        return Some(issuer);
+    }
+    let expected = "the issuer's https URL, exactly as `iss` of its tokens has it";
+    checker.wrong(at, format!("`{issuer}`"), expected, "copy it from a token or from the issuer's discovery document");
+    None
+}
+
+fn guid(checker: &mut Checker<'_>, at: String, tenant: String) -> Option<String> {
+    let groups: Vec<_> = tenant.split('-').collect();
+    let form = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]);
+    if form && groups.iter().all(|group| group.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))) {
+        return Some(tenant);
+    }
+    let expected = "the tenant's id, a GUID in lower case";
+    checker.wrong(at, format!("`{tenant}`"), expected, "names such as `common` would believe every tenant");
+    None
+}
+
+fn allowed(checker: &mut Checker<'_>, at: &str, names: &[String]) -> Option<Vec<Algorithm>> {
+    let expected = "algorithms of public keys, as [ES256, RS256]";
+    if names.is_empty() {
+        checker.wrong(at, "no algorithm", expected, "list what the issuer signs with");
+        return None;
+    }
+    let mut fine = true;
+    let mut algorithms = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        match Algorithm::from_name(name) {
+            Some(algorithm) => algorithms.push(algorithm),
+            None => {
+                checker.wrong(format!("{at}[{index}]"), format!("`{name}`"), expected, "correct it");
+                fine = false;
+            }
+        }
+    }
+    fine.then_some(algorithms)
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
+}
+
+/// `iss` of a source's tokens.
+fn issuer_of(preset: &Preset) -> String {
+    match preset {
+        Preset::Google { .. } => "https://accounts.google.com".to_owned(),
+        Preset::EntraV1 { tenant } => format!("https://sts.windows.net/{tenant}/"),
+        Preset::EntraV2 { tenant } => format!("https://login.microsoftonline.com/{tenant}/v2.0"),
+        Preset::AwsOutbound { issuer, .. } | Preset::Kubernetes { issuer, .. } | Preset::Oidc { issuer, .. } => {
+            issuer.clone()
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! From a checked configuration to what is in force.
+
+use std::sync::Arc;
+
+use crate::{
+    app::InForce,
+    audit::Audit,
+    config::Config,
+    endpoint::metadata::{Addresses, Metadata},
+    exchange::{Exchange, ExchangeSettings},
+    identity::{SourceError, Sources},
+    keys::SigningKeys,
+};
+
+/// Puts together what `config` says. Issuers' keys that `previous` holds are taken over where nothing about the issuer has
+/// changed. Needs a running Tokio runtime, since the keys are kept fresh by tasks.
+pub fn put_together(
+    config: Config,
+    keys: &Arc<SigningKeys>,
+    audit: &Audit,
+    previous: Option<&Sources>,
+) -> Result<InForce, SourceError> {
+    let metadata = Metadata::new(&Addresses {
+        issuer: &config.issuer,
+        mtls: &config.listeners.mtls.url,
+        direct: config.listeners.direct.as_ref().map(|direct| direct.listener.url.as_str()),
+    });
+    let sources = Arc::new(Sources::new(config.sources, &config.trust_domain, previous)?);
+    sources.keep_fresh();
+    let policy_version = config.policy.version().to_owned();
+    let settings = ExchangeSettings {
+        issuer: config.issuer,
+        trust_domain: config.trust_domain,
+        default_life: config.default_life,
+        direct_default_life: config.listeners.direct.map_or(config.default_life, |direct| direct.default_life),
+        actors: config.actors,
+        sources: Arc::clone(&sources),
+        targets: config.targets,
+        policy: config.policy,
+    };
+    Ok(InForce {
+        exchange: Exchange::new(settings, Arc::clone(keys), audit.clone()),
+        sources,
+        metadata,
+        exchanges_in_flight: config.limits.exchanges_in_flight,
+        configuration_version: config.version,
+        policy_version,
+    })
+}
