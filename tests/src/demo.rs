@@ -2,6 +2,7 @@
 
 mod calls;
 mod endpoints;
+mod shell;
 mod table;
 mod tour;
 
@@ -17,7 +18,6 @@ use crate::{
     port::Port,
     topology::{Plan, Topology},
 };
-use endpoints::Endpoints;
 
 /// What the demo can be told.
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ pub async fn run(options: Options, program: PathBuf) -> Result<bool> {
         () = end.asked_for() => return Ok(false),
     };
     eprintln!("Ready after {:.1} s.\n", started.elapsed().as_secs_f64());
-    let _endpoints = Endpoints::write(&topology)?;
+    let _published = (shell::write(&topology)?, endpoints::write(&topology)?);
 
     let lines = tokio::select! {
         lines = calls::make(&topology) => lines?,
@@ -66,7 +66,7 @@ pub async fn run(options: Options, program: PathBuf) -> Result<bool> {
         println!("{}", verdict(right));
         return Ok(right);
     }
-    println!("{}\n\n{}", verdict(right), tour::text(&topology));
+    println!("{}\n\n{}", verdict(right), tour::TEXT);
     stay(&topology, &mut end).await;
     eprintln!("\nEnding everything.");
     Ok(right)

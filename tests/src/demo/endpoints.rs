@@ -6,28 +6,32 @@ use serde_json::{Value, json};
 
 use crate::{Result, clouds::cloud::Cloud, topology::Topology, workspace};
 
-/// The file, gone when dropped: what it names is gone then too.
-pub struct Endpoints {
+/// A file in `target/demo`, gone when dropped: what it names is gone then too.
+pub struct Published {
     path: PathBuf,
     text: String,
 }
 
-impl Endpoints {
-    /// Writes the file for a running topology.
-    pub fn write(topology: &Topology) -> Result<Self> {
+/// Writes the file for a running topology.
+pub fn write(topology: &Topology) -> Result<Published> {
+    Published::write("endpoints.json", serde_json::to_string_pretty(&describe(topology))?)
+}
+
+impl Published {
+    /// Writes `target/demo/NAME`.
+    pub fn write(name: &str, text: String) -> Result<Self> {
         let folder = workspace::root().join("target/demo");
         fs::create_dir_all(&folder)?;
-        let path = folder.join("endpoints.json");
-        let text = serde_json::to_string_pretty(&describe(topology))?;
+        let path = folder.join(name);
         // Whole or not at all: a script may be waiting for it.
-        let new = folder.join(format!("endpoints.{}", std::process::id()));
+        let new = folder.join(format!("{name}.{}", std::process::id()));
         fs::write(&new, &text)?;
         fs::rename(&new, &path)?;
         Ok(Self { path, text })
     }
 }
 
-impl Drop for Endpoints {
+impl Drop for Published {
     fn drop(&mut self) {
         // Another demo may have written its own since.
         if fs::read_to_string(&self.path).is_ok_and(|text| text == self.text) {
@@ -66,4 +70,5 @@ fn describe(topology: &Topology) -> Value {
     })
 }
 
-const ROUTES: [&str; 3] = ["gcp-reports", "aws-orders", "azure-ledger"];
+/// The routes with a token swap.
+pub const ROUTES: [&str; 3] = ["gcp-reports", "aws-orders", "azure-ledger"];
