@@ -155,7 +155,7 @@ fn read_routes(node: &Node<'_>, inherited: &Inherited<'_>) -> Result<HashMap<Str
     let mut routes = HashMap::with_capacity(entries.len());
     for (name, node) in entries {
         if !form::is_name(name) {
-            return Err(node.refuse(format_args!("a route name that is {NAME}")));
+            return Err(node.refuse_finding("a route of that name", format_args!("a name of {NAME}")));
         }
         routes.insert(name.to_owned(), RouteMode::read(name, &node, inherited)?);
     }

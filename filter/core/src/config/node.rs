@@ -38,6 +38,11 @@ impl<'v> Node<'v> {
         ConfigError { path: self.path.clone(), found: describe(self.value), expected: expected.to_string() }
     }
 
+    /// The error that something else is wrong here.
+    pub(super) fn refuse_finding(&self, found: &str, expected: impl fmt::Display) -> ConfigError {
+        ConfigError { path: self.path.clone(), found: found.to_owned(), expected: expected.to_string() }
+    }
+
     /// The members, all of them known.
     pub(super) fn members(&self, known: &[&str]) -> Result<Members<'v>, ConfigError> {
         let map = self.value.as_object().ok_or_else(|| self.refuse(format_args!("an object with {}", list(known))))?;

@@ -1,1 +1,139 @@
+use super::*;
+use crate::config::{Config, RouteMode};
 
+fn route(settings: &str) -> std::sync::Arc<ExchangeRoute> {
+    let json = format!(
+        r#"{{"version":1,"listener":"l","sts":{{"cluster":"s","authority":"s","actor":"spiffe://td/e"}},
+            "routes":{{"r":{{"exchange":{{"audience":"a","clusters":["c"]{settings}}}}}}}}}"#
+    );
+    match Config::parse(json.as_bytes()).unwrap().route("r") {
+        Some(RouteMode::Exchange(route)) => route.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn headers(list: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+    let mut headers = vec![(":method".to_owned(), b"GET".to_vec()), (":path".to_owned(), b"/x".to_vec())];
+    headers.extend(list.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
+    headers
+}
+
+fn token(list: &[(&str, &str)], settings: &str) -> Result<String, Reason> {
+    let (headers, route) = (headers(list), route(settings));
+    let reading = Reading::new(&headers, &route);
+    reading.subject_token(&headers, &route).map(str::to_owned).map_err(|refusal| refusal.reason().unwrap())
+}
+
+#[test]
+fn exactly_one_bearer_token_is_taken() {
+    for value in ["Bearer tok.en", "bearer  tok.en", "BEARER\ttok.en "] {
+        assert_eq!(token(&[("authorization", value)], "").as_deref(), Ok("tok.en"), "{value}");
+    }
+    for (list, reason) in [
+        (&[][..], Reason::SubjectTokenMissing),
+        (&[("authorization", "")][..], Reason::SubjectTokenMissing),
+        (&[("authorization", "Bearer")][..], Reason::SubjectTokenMissing),
+        (&[("authorization", "Bearer ")][..], Reason::SubjectTokenMissing),
+        (&[("authorization", "Basic eDp5")][..], Reason::SubjectTokenMissing),
+        (&[("authorization", "eyJhbGciOi")][..], Reason::SubjectTokenMissing),
+        (&[("authorization", "Bearer a"), ("authorization", "Bearer a")][..], Reason::SubjectTokenDuplicated),
+        (&[("authorization", "Bearer a,Bearer b")][..], Reason::SubjectTokenDuplicated),
+        (&[("authorization", "Bearer a b")][..], Reason::SubjectTokenMalformed),
+        (&[("authorization", "Bearer é")][..], Reason::SubjectTokenMalformed),
+        (
+            &[("authorization", format!("Bearer {}", "a".repeat(MAX_TOKEN_LENGTH + 1)).as_str())][..],
+            Reason::SubjectTokenTooLarge,
+        ),
+    ] {
+        assert_eq!(token(list, ""), Err(reason), "{:?}", list.first().map(|(_, value)| value.get(..20)));
+    }
+}
+
+#[test]
+fn another_header_is_taken_whole() {
+    let settings = r#","subject":{"header":{"name":"x-native"}}"#;
+    assert_eq!(token(&[("x-native", "tok")], settings).as_deref(), Ok("tok"));
+    assert_eq!(token(&[("authorization", "Bearer tok")], settings), Err(Reason::SubjectTokenMissing));
+    assert_eq!(token(&[("x-native", "Bearer tok")], settings), Err(Reason::SubjectTokenMalformed));
+    assert_eq!(token(&[("x-native", "a"), ("x-native", "b")], settings), Err(Reason::SubjectTokenDuplicated));
+}
+
+#[test]
+fn a_refusal_does_not_repeat_what_was_sent() {
+    let (headers, route) = (headers(&[("authorization", "SecretTokenWithoutScheme x")]), route(""));
+    let refusal = Reading::new(&headers, &route).subject_token(&headers, &route).unwrap_err();
+    assert!(!format!("{refusal:?}").contains("Secret"));
+}
+
+#[test]
+fn the_token_may_stand_nowhere_else_in_what_would_be_sent() {
+    let native = ("authorization", "Bearer native-token");
+    let elsewhere = |name, value| token(&[native, (name, value)], "");
+    assert_eq!(elsewhere("x-copy", "a native-token b"), Err(Reason::SubjectTokenDuplicated));
+    assert_eq!(elsewhere("x-forwarded-access-token", "native-token").as_deref(), Ok("native-token"), "it is removed");
+    let mut list = headers(&[native]);
+    list[1].1 = b"/x?q=native-token".to_vec();
+    let route = route("");
+    assert!(Reading::new(&list, &route).subject_token(&list, &route).is_err());
+    list[1].1 = b"/x?access_token=native-token".to_vec();
+    let reading = Reading::new(&list, &route);
+    assert!(reading.subject_token(&list, &route).is_ok());
+    assert_eq!(reading.path.as_str(), "/x");
+    assert_eq!(reading.edits, [Edit::SetPath("/x".to_owned())]);
+}
+
+#[test]
+fn carriers_are_removed_and_the_rest_is_not() {
+    let route = route(r#","strip_headers":["x-legacy"],"inject":{"header":{"name":"x-injected"}}"#);
+    let list = headers(&[
+        ("accept", "*/*"),
+        ("cookie", "a=b"),
+        ("x-cloakroom-subject", "me"),
+        ("x-envoy-max-retries", "9"),
+        ("x-envoy-internal", "true"),
+        ("x-injected", "forged"),
+        ("x-legacy", "k"),
+        ("authorization", "Bearer a"),
+    ]);
+    let removed = ["cookie", "x-cloakroom-subject", "x-envoy-max-retries", "x-injected", "x-legacy"];
+    let reading = Reading::new(&list, &route);
+    assert_eq!(reading.edits, removed.map(Edit::Remove));
+    assert_eq!(reading.subject_header_name(), Some("authorization"));
+}
+
+#[test]
+fn tunnels_are_refused() {
+    let refused = |list: &[(&str, &str)], method: &str| {
+        let mut list = headers(list);
+        list[0].1 = method.as_bytes().to_vec();
+        Reading::new(&list, &route("")).refuse_tunnels().map_err(|refusal| refusal.reason().unwrap())
+    };
+    assert_eq!(refused(&[], "GET"), Ok(()));
+    let wanted = Err(Reason::RequestRefused);
+    assert_eq!(refused(&[], "CONNECT"), wanted);
+    assert_eq!(refused(&[(":protocol", "connect-udp")], "CONNECT"), wanted);
+    assert_eq!(refused(&[("upgrade", "websocket")], "GET"), wanted);
+    assert_eq!(refused(&[("upgrade", "h2c"), ("http2-settings", "x")], "GET"), wanted);
+    assert_eq!(refused(&[], ""), wanted);
+}
+
+#[test]
+fn only_a_well_formed_traceparent_is_passed_on() {
+    let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let read = |value: &str| {
+        let list = headers(&[("traceparent", value)]);
+        Reading::new(&list, &route("")).traceparent.map(str::to_owned)
+    };
+    assert_eq!(read(good).as_deref(), Some(good));
+    for bad in ["", "00-1-2-3", &good.to_uppercase(), &format!("{good}-x"), &good.replace('f', "\n")] {
+        assert_eq!(read(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn trailers_lose_carriers_and_the_native_token() {
+    let list: Vec<(String, Vec<u8>)> = [("grpc-status", "0"), ("authorization", "x"), ("x-late", "is native-token")]
+        .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+        .to_vec();
+    assert_eq!(trailer_removals(&list, &route(""), Some("native-token")), ["authorization", "x-late"]);
+}
