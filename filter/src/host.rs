@@ -106,6 +106,11 @@ pub fn property(path: &[&str]) -> Result<Option<Vec<u8>>, Status> {
     hostcalls::get_property(path.to_vec())
 }
 
+/// Notes a value for the filters behind this one, as `wasm.NAME` in the stream's filter state.
+pub fn set_filter_state(name: &str, value: &[u8]) -> Result<(), Status> {
+    hostcalls::set_property(vec![name], Some(value))
+}
+
 /// Makes the calls that follow speak of another stream.
 pub fn speak_of(context: u32) -> Result<(), Status> {
     hostcalls::set_effective_context(context)

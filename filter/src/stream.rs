@@ -18,7 +18,7 @@ use token::reason::Reason;
 
 use crate::{
     host,
-    worker::{self, Worker},
+    worker::{self, Choice, Worker},
 };
 
 /// One request.
@@ -55,6 +55,7 @@ impl Stream {
         worker::apply(&step.edits).map_err(broken)?;
         match step.verdict {
             Verdict::Pass => {
+                Choice::read().and_then(|choice| choice.note()).map_err(broken)?;
                 worker.count(&String::from_utf8_lossy(route.as_deref().unwrap_or_default()), Outcome::Untouched);
                 Ok(Action::Continue)
             }

@@ -75,31 +75,24 @@ impl Worker {
         }
     }
 
-    /// Writes the credential, and sees to it that it goes nowhere but where the route allows.
+    /// Writes the credential, if the request goes where the route allows.
     ///
     /// # Errors
-    /// The refusal, when it would.
+    /// The refusal, when it does not.
     pub fn write(&self, forward: &Forward) -> Result<(), Refused> {
         let route = &forward.route;
         let refuse = |refusal| Refused { route: Some(route.clone()), refusal: Rc::new(refusal) };
-        host::set_request_header(route.injected_header(), forward.issued.header_value.expose()).map_err(|_| {
-            refuse(Refusal::new(Reason::FilterOverloaded).detail("the credential could not be written"))
-        })?;
-        // Read after the last write: writing makes Envoy choose the route again, and what it chooses now is what counts.
-        match host::property(&["xds", "cluster_name"]) {
-            Ok(Some(cluster)) if route.permits_cluster(&cluster) => {
-                self.count(route.name(), forward.outcome);
-                Ok(())
-            }
-            Ok(cluster) => {
-                let cluster = String::from_utf8_lossy(cluster.as_deref().unwrap_or(b"none")).into_owned();
-                log::warn!("route {} led to the cluster {cluster}, which it does not name", route.name());
-                // The credential is on the request, which goes no further; it must not reach an access log either.
-                _ = host::remove_request_header(route.injected_header());
-                Err(refuse(Refusal::new(Reason::ClusterRefused).claim("cluster").got(&cluster)))
-            }
-            Err(_) => Err(refuse(Refusal::new(Reason::ClusterRefused).claim("cluster").got("none"))),
+        let choice = Choice::read().map_err(|_| refuse(Refusal::new(Reason::ClusterRefused).claim("cluster")))?;
+        if !route.permits_cluster(&choice.cluster) {
+            let cluster = String::from_utf8_lossy(&choice.cluster).into_owned();
+            log::warn!("route {} leads to the cluster {cluster:?}, which it does not name", route.name());
+            return Err(refuse(Refusal::new(Reason::ClusterRefused).claim("cluster").got(&cluster)));
         }
+        let broken = |_| refuse(Refusal::new(Reason::FilterOverloaded).detail("the credential could not be written"));
+        choice.note().map_err(broken)?;
+        host::set_request_header(route.injected_header(), forward.issued.header_value.expose()).map_err(broken)?;
+        self.count(route.name(), forward.outcome);
+        Ok(())
     }
 
     /// Answers the current request with a refusal. If even that fails the request stays where it is: it never goes on.
@@ -169,6 +162,34 @@ impl Worker {
         }
     }
 }
+
+/// The route and cluster that Envoy has chosen for the current request.
+///
+/// Writing a header makes Envoy choose again, and it does so only when the next native filter asks for the route: what this
+/// module can read stays what it was. So the choice is noted in the stream's filter state, and Envoy's own RBAC filter,
+/// which stands behind this one, refuses a request for which it now chooses otherwise.
+pub struct Choice {
+    route: Vec<u8>,
+    cluster: Vec<u8>,
+}
+
+impl Choice {
+    /// What was chosen. Parts that have no name are empty.
+    pub fn read() -> Result<Self, Status> {
+        let read = |name| host::property(&["xds", name]).map(Option::unwrap_or_default);
+        Ok(Self { route: read("route_name")?, cluster: read("cluster_name")? })
+    }
+
+    /// Notes it for the filter that checks it.
+    pub fn note(&self) -> Result<(), Status> {
+        host::set_filter_state(CHOSEN_ROUTE, &self.route)?;
+        host::set_filter_state(CHOSEN_CLUSTER, &self.cluster)
+    }
+}
+
+/// The filter states, which Envoy puts under its prefix `wasm.`.
+const CHOSEN_ROUTE: &str = "cloakroom_route";
+const CHOSEN_CLUSTER: &str = "cloakroom_cluster";
 
 /// Makes the changes to the current request.
 pub fn apply(edits: &[Edit<'_>]) -> Result<(), Status> {
