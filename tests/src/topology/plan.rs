@@ -143,7 +143,6 @@ impl Plan {
         let envoy = tokio::task::block_in_place(|| envoy::find(self.progress))?;
         let folder = tempfile::Builder::new().prefix("cloakroom-").tempdir()?;
         let pki = Pki::create(&folder.path().join("etc"))?;
-        fs::copy(&artefacts.filter, pki.folder().join("filter.wasm"))?;
         for name in ["run", "lib", "log"] {
             fs::create_dir(folder.path().join(name))?;
         }
@@ -157,6 +156,8 @@ impl Plan {
             operations: Port::reserve()?,
         };
         let mut placement = placement(&folder, &stand_ins);
+        let filter = artefacts.filter.parent().unwrap_or(&artefacts.filter).to_string_lossy().into_owned();
+        placement.folders.push(("/usr/local/lib/cloakroom", filter));
         placement.hosts.insert("sts:8443", loopback(ports.mtls.number()));
         let config = write_sts_config(&pki, &ports, &placement, self.policy, self.sts_edits)?;
         let sts = Sts::start(&artefacts.cloakroom, &config, &log("sts"), ports, &pki).await?;
