@@ -34,15 +34,17 @@ pub fn build(progress: Progress) -> Result<Artefacts> {
     if let Some(built) = BUILT.get() {
         return Ok(built.clone());
     }
-    let target = workspace::target()?;
+    let filter = filter(progress)?;
+    run(workspace::cargo().args(["build", "--package", "sts-backend", "--bin", "cloakroom"]), progress)?;
+    let built = Artefacts { filter, cloakroom: existing(workspace::target()?.join("debug/cloakroom"))? };
+    Ok(BUILT.get_or_init(|| built).clone())
+}
+
+/// Builds the filter alone.
+pub fn filter(progress: Progress) -> Result<PathBuf> {
     add_wasm_target(progress)?;
     run(workspace::cargo().args(["build", "--package", "filter", "--target", WASM, "--profile", "wasm"]), progress)?;
-    run(workspace::cargo().args(["build", "--package", "sts-backend", "--bin", "cloakroom"]), progress)?;
-    let built = Artefacts {
-        filter: existing(target.join(WASM).join("wasm/filter.wasm"))?,
-        cloakroom: existing(target.join("debug/cloakroom"))?,
-    };
-    Ok(BUILT.get_or_init(|| built).clone())
+    existing(workspace::target()?.join(WASM).join("wasm/filter.wasm"))
 }
 
 /// The toolchain file names the target, but where automatic installs are off that alone does not bring it.

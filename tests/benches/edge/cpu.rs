@@ -1,0 +1,57 @@
+//! What a process has used, read from outside it.
+
+use std::{fs, time::Duration};
+
+use harness::Result;
+
+/// CPU time of a process, all threads, user and system together.
+///
+/// The scheduler's own account has nanoseconds. Where the kernel keeps none, the clock ticks of `stat` have to do.
+pub fn used(pid: u32) -> Result<Duration> {
+    let mut nanoseconds = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        match fs::read_to_string(thread?.path().join("schedstat")) {
+            Ok(text) => nanoseconds += text.split(' ').next().unwrap_or_default().parse::<u64>()?,
+            Err(_) => return ticks(pid),
+        }
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// Memory of a process that is in RAM, in bytes.
+pub fn resident(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("the kernel tells no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
+/// How many cores this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Keeps all threads of a process on one core, so that two busy processes do not take turns on one while another idles.
+#[allow(unsafe_code, reason = "affinity has no safe interface in the standard library")]
+pub fn pin(pid: u32, core: usize) -> Result<()> {
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let thread: libc::pid_t = thread?.file_name().to_string_lossy().parse()?;
+        // SAFETY: a zeroed set is an empty set, `CPU_SET` checks its bounds, and the call reads the set only.
+        let result = unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(core, &mut set);
+            libc::sched_setaffinity(thread, size_of::<libc::cpu_set_t>(), &set)
+        };
+        if result != 0 {
+            return Err(format!("cannot keep process {pid} on core {core}: {}", std::io::Error::last_os_error()).into());
+        }
+    }
+    Ok(())
+}
+
+fn ticks(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name, in brackets, may hold spaces; user and system time are the 12th and 13th field behind it.
+    let fields: Vec<_> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks: u64 = fields.iter().skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or_default()).sum();
+    Ok(Duration::from_millis(ticks * 10))
+}
