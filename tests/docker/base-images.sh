@@ -17,8 +17,12 @@ readonly ca_bundle=/etc/ssl/certs/ca-certificates.crt
 quietly() {
     "$@" >"$scratch/log" 2>&1 && return
     tail -n 30 "$scratch/log" >&2
-    die "failed: $1 $2"
+    say "failed: $1 $2"
+    return 1
 }
+
+# Docker 20.10's builder now and then loses a layer it has just written; a second run goes on from its cache.
+twice() { "$@" || "$@"; }
 
 say() { printf 'base-images: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -90,9 +94,13 @@ ENV CARGO_HTTP_CAINFO=$ca_bundle
 $(cargo_environment)
 LABEL $label=true
 DOCKERFILE
-    # One stream of two folders, so that the toolchain is not copied twice. Its documentation stays behind.
-    tar --create --directory "$context" . \
-        --directory "$sysroot" --exclude ./share --transform 's,^\./\(bin\|etc\|lib\|libexec\),./toolchain/\1,' ./bin ./lib |
+    twice build_rust "$context" "$sysroot"
+}
+
+# One stream of two folders, so that the toolchain is not copied twice. Its documentation stays behind.
+build_rust() {
+    tar --create --directory "$1" . \
+        --directory "$2" --transform 's,^\./\(bin\|lib\),./toolchain/\1,' ./bin ./lib |
         quietly docker build --tag "$rust_image" -
 }
 
@@ -123,7 +131,7 @@ CMD ["envoy", "-c", "/etc/envoy/envoy.yaml"]
 LABEL $label=true
 DOCKERFILE
     chmod 0755 "$context/envoy" "$context/docker-entrypoint.sh"
-    quietly docker build --tag "$envoy_image" "$context"
+    twice quietly docker build --tag "$envoy_image" "$context"
 }
 
 docker version >/dev/null 2>&1 || die 'docker does not answer: is its daemon running, and may this user reach it?'
