@@ -8,6 +8,7 @@ pub mod artefact;
 pub mod bootstrap;
 pub mod client;
 pub mod clouds;
+pub mod container;
 pub mod demo;
 pub mod edge;
 pub mod envoy;

@@ -9,7 +9,9 @@ use std::{
 
 use clap::Subcommand;
 
-use crate::{Result, client::Client, clouds::Clouds, pki::Pki, process::Process, upstream::Upstream, wait};
+use crate::{
+    Result, client::Client, clouds::Clouds, container::Container, pki::Pki, process::Process, upstream::Upstream, wait,
+};
 
 /// What a stand-in process can be.
 #[derive(Debug, Subcommand)]
@@ -41,6 +43,9 @@ pub enum StandIn {
         #[arg(long)]
         ca: Option<PathBuf>,
     },
+    /// What only the containers need.
+    #[command(flatten)]
+    Container(Container),
 }
 
 impl StandIn {
@@ -63,6 +68,7 @@ impl StandIn {
                 }
                 Ok(())
             }
+            Self::Container(container) => container.run().await,
             Self::Healthcheck { url, ca } => {
                 let answer = Client::trusting(ca.as_deref())?.get(&url, &[]).await?;
                 if answer.status.is_success() { Ok(()) } else { Err(format!("{url}: {}", answer.status).into()) }
@@ -108,7 +114,7 @@ impl Child {
     }
 }
 
-async fn end_asked_for() -> Result<()> {
+pub(crate) async fn end_asked_for() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
