@@ -50,12 +50,15 @@ pub fn run(cli: Cli) -> ExitCode {
             }
         }
         Command::Validate { config, envoy } => {
-            let findings = validate::run(config.as_deref(), &envoy);
-            if findings.is_empty() {
+            let validation = validate::run(config.as_deref(), &envoy);
+            for line in &validation.seen {
+                println!("{line}");
+            }
+            if validation.findings.is_empty() {
                 println!("no findings");
                 return ExitCode::SUCCESS;
             }
-            eprintln!("{}", finding::lines(&findings));
+            eprintln!("{}", finding::lines(&validation.findings));
             ExitCode::FAILURE
         }
     }

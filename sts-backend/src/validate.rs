@@ -4,7 +4,36 @@ use std::path::{Path, PathBuf};
 
 use crate::{config::Config, finding::Finding};
 
-/// Every mistake in `config` and the files it names, and in each of the Envoy bootstraps.
-pub fn run(config: Option<&Path>, _envoy: &[PathBuf]) -> Vec<Finding> {
-    config.and_then(|file| Config::load(file).err()).unwrap_or_default()
+mod bootstrap;
+mod cursor;
+mod report;
+
+/// What was looked at and what was found.
+#[derive(Debug, Default)]
+pub struct Validation {
+    /// One line for each file that could be read: what in it was checked.
+    pub seen: Vec<String>,
+    /// Every mistake.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks `config` with the files it names, and each of the Envoy bootstraps.
+pub fn run(config: Option<&Path>, envoy: &[PathBuf]) -> Validation {
+    let mut validation = Validation::default();
+    if let Some(file) = config {
+        match Config::load(file) {
+            Ok(config) => validation.seen.push(format!(
+                "{}: {} sources, {} targets, {} actors",
+                file.display(),
+                config.sources.len(),
+                config.targets.iter().count(),
+                config.actors.len()
+            )),
+            Err(findings) => validation.findings.extend(findings),
+        }
+    }
+    for file in envoy {
+        bootstrap::check_file(file, &mut validation);
+    }
+    validation
 }

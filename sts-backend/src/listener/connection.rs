@@ -22,8 +22,9 @@ use crate::{actor::Caller, app::App, tls::peer};
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// In HTTP/1.1 the time for a request's head runs from the end of the request before it, so for proxies that keep a
-/// connection open it is also how long the connection may be idle. A proxy's own idle time must be shorter.
-const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(120);
+/// connection open it is also how long the connection may be idle. It must be longer than the proxy's own idle time (an hour
+/// in Envoy), or a request could meet a connection that is just being closed.
+const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(3_660);
 const STRANGER_HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A connection of somebody we do not know ends after this long, so that nobody can hold all of them.

@@ -1,0 +1,279 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{document::Lines, finding};
+
+/// The shipped egress bootstrap is the good one; each test below breaks one rule of it.
+const GOOD: &str = include_str!("../../../../envoy/egress.yaml");
+
+const MANAGER_AT: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+const FILTER: &str = "/http_filters/0";
+const PLUGIN: &str = "/http_filters/0/typed_config/config";
+const ROUTE: &str = "/route_config/virtual_hosts/0/routes/1";
+const STS: &str = "/static_resources/clusters/0";
+
+fn findings(document: &Value) -> Vec<Finding> {
+    let lines = Lines::default();
+    let mut report = Report::new(Path::new("bootstrap.yaml"), &lines);
+    assert_eq!(check(&At::root(document), &mut report), 1);
+    report.findings
+}
+
+fn good() -> Value {
+    document::parse(Path::new("egress.yaml"), GOOD).unwrap().0
+}
+
+/// Replaces what stands at a JSON pointer; the last member may be new, and `null` removes it.
+fn set(document: &mut Value, pointer: &str, value: Value) {
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("nothing at {parent}"));
+    match parent {
+        Value::Array(list) => list[name.parse::<usize>().unwrap()] = value,
+        parent => parent[name] = value,
+    }
+}
+
+/// The findings after something of the connection manager was replaced.
+fn manager_with(pointer: &str, value: Value) -> Vec<Finding> {
+    let mut document = good();
+    set(&mut document, &format!("{MANAGER_AT}{pointer}"), value);
+    findings(&document)
+}
+
+fn sts_with(pointer: &str, value: Value) -> Vec<Finding> {
+    let mut document = good();
+    set(&mut document, &format!("{STS}{pointer}"), value);
+    findings(&document)
+}
+
+/// The findings after the plugin's own configuration was edited.
+fn plugin_with(edit: impl FnOnce(&mut Value)) -> Vec<Finding> {
+    let mut document = good();
+    let at = format!("{MANAGER_AT}{PLUGIN}/configuration/value");
+    let text = document.pointer(&at).and_then(Value::as_str).unwrap();
+    let mut plugin = serde_json::from_str(text).unwrap();
+    edit(&mut plugin);
+    set(&mut document, &at, json!(plugin.to_string()));
+    findings(&document)
+}
+
+#[track_caller]
+fn one(found: Vec<Finding>, path: &str, words: &str) {
+    assert_eq!(found.len(), 1, "{}", finding::lines(&found));
+    assert!(found[0].path.ends_with(path), "{} does not end with {path}", found[0].path);
+    assert!(found[0].to_string().contains(words), "`{words}` not in {}", found[0]);
+}
+
+#[test]
+fn the_shipped_bootstrap_is_fine() {
+    assert_eq!(finding::lines(&findings(&good())), "");
+}
+
+#[test]
+fn the_plugin_must_fail_by_reloading() {
+    for policy in [json!("FAIL_OPEN"), json!("FAIL_CLOSED"), Value::Null] {
+        one(manager_with(&format!("{PLUGIN}/failure_policy"), policy), "config.failure_policy", "`FAIL_RELOAD`");
+    }
+    one(manager_with(&format!("{PLUGIN}/fail_open"), json!(true)), "config.fail_open", "native token");
+}
+
+#[test]
+fn a_parked_request_must_not_go_on_with_its_body() {
+    let at = format!("{PLUGIN}/allow_on_headers_stop_iteration");
+    one(manager_with(&at, json!(true)), "allow_on_headers_stop_iteration", "native token");
+    one(manager_with(&at, json!({"value": true})), "allow_on_headers_stop_iteration", "native token");
+    assert!(manager_with(&at, json!(false)).is_empty());
+}
+
+#[test]
+fn the_filter_must_not_be_switched_off() {
+    one(manager_with(&format!("{FILTER}/disabled"), json!(true)), "http_filters[0].disabled", "every request");
+    one(manager_with(&format!("{FILTER}/is_optional"), json!(true)), "http_filters[0].is_optional", "every request");
+    let off = json!({"cloakroom": {"disabled": true}});
+    for level in ["/route_config", "/route_config/virtual_hosts/0", ROUTE] {
+        let found = manager_with(&format!("{level}/typed_per_filter_config"), off.clone());
+        one(found, "typed_per_filter_config.cloakroom", "per route");
+    }
+}
+
+#[test]
+fn a_waiting_stream_must_end_some_day() {
+    for timeout in [Value::Null, json!("0s"), json!("0.0s")] {
+        one(manager_with("/stream_idle_timeout", timeout), "stream_idle_timeout", "greater than 0");
+    }
+}
+
+#[test]
+fn the_vm_must_be_the_plugins_own() {
+    for id in [Value::Null, json!("")] {
+        one(manager_with(&format!("{PLUGIN}/vm_config/vm_id"), id), "vm_config.vm_id", "no other plugin");
+    }
+    let mut document = good();
+    let listeners = document.pointer_mut("/static_resources/listeners").unwrap().as_array_mut().unwrap();
+    listeners.push(listeners[0].clone());
+    let lines = Lines::default();
+    let mut report = Report::new(Path::new("bootstrap.yaml"), &lines);
+    assert_eq!(check(&At::root(&document), &mut report), 2);
+    one(report.findings, "vm_config.vm_id", "which `static_resources.listeners[0]");
+}
+
+#[test]
+fn the_admin_interface_stays_at_home() {
+    let admin = |address: &str| {
+        let mut document = good();
+        let socket = json!({"socket_address": {"address": address, "port_value": 9901}});
+        set(&mut document, "/admin/address", socket);
+        findings(&document)
+    };
+    one(admin("0.0.0.0"), "admin.address.socket_address.address", "loopback");
+    assert!(admin("127.0.0.1").is_empty());
+    assert!(admin("::1").is_empty());
+}
+
+#[test]
+fn tunnels_are_refused() {
+    for kind in ["CONNECT", "connect-udp", "h2c"] {
+        let upgrade = json!([{"upgrade_type": kind}]);
+        one(manager_with("/upgrade_configs", upgrade.clone()), "upgrade_configs[0].upgrade_type", "tunnel");
+        one(
+            manager_with(&format!("{ROUTE}/route/upgrade_configs"), upgrade),
+            "upgrade_configs[0].upgrade_type",
+            "tunnel",
+        );
+    }
+    assert!(manager_with("/upgrade_configs", json!([{"upgrade_type": "websocket"}])).is_empty());
+    assert!(manager_with("/upgrade_configs", json!([{"upgrade_type": "CONNECT", "enabled": false}])).is_empty());
+    one(manager_with(&format!("{ROUTE}/match"), json!({"connect_matcher": {}})), "match.connect_matcher", "CONNECT");
+}
+
+#[test]
+fn no_route_matches_on_a_header_the_filter_changes() {
+    for header in ["authorization", "Authorization", "cookie", "x-cloakroom-subject", "x-amz-security-token"] {
+        let headers = json!([{"name": ":method"}, {"name": header}]);
+        let found = manager_with("/route_config/virtual_hosts/0/routes/0/match/headers", headers);
+        one(found, "match.headers[1].name", "another route could be chosen");
+    }
+    assert!(manager_with(&format!("{ROUTE}/match/headers"), json!([{"name": "x-tenant"}])).is_empty());
+    let mut document = good();
+    set(&mut document, &format!("{MANAGER_AT}{ROUTE}/match/headers"), json!([{"name": "x-native-token"}]));
+    let at = format!("{MANAGER_AT}{PLUGIN}/configuration/value");
+    let mut plugin: Value = serde_json::from_str(document.pointer(&at).and_then(Value::as_str).unwrap()).unwrap();
+    plugin["routes"]["gcp-reports"]["exchange"]["subject"] = json!({"header": {"name": "x-native-token"}});
+    set(&mut document, &at, json!(plugin.to_string()));
+    one(findings(&document), "match.headers[0].name", "x-native-token");
+}
+
+#[test]
+fn what_chooses_the_cluster_anew_is_refused() {
+    for (specifier, value) in [
+        ("cluster_header", json!("x-where")),
+        ("weighted_clusters", json!({"clusters": [{"name": "gcp-edge", "weight": 1}]})),
+        ("cluster_specifier_plugin", json!("plugin")),
+    ] {
+        let found = manager_with(&format!("{ROUTE}/route/{specifier}"), value);
+        one(found, &format!("route.{specifier}"), "chooses the cluster anew");
+    }
+}
+
+#[test]
+fn an_exchanged_token_goes_to_the_clusters_its_route_names() {
+    let found = manager_with(&format!("{ROUTE}/route/cluster"), json!("aws-edge"));
+    one(found, "route.cluster", "one of the route's `clusters`: gcp-edge");
+    one(manager_with(&format!("{ROUTE}/route"), Value::Null), "routes[1].route", "nobody to give");
+}
+
+#[test]
+fn copies_redirects_and_hedges_are_refused() {
+    let mirror = json!([{"cluster": "aws-edge"}]);
+    for level in ["/route_config", "/route_config/virtual_hosts/0", &format!("{ROUTE}/route")] {
+        let found = manager_with(&format!("{level}/request_mirror_policies"), mirror.clone());
+        one(found, "request_mirror_policies", "the copy");
+    }
+    let hedge = json!({"hedge_on_per_try_timeout": true});
+    one(manager_with(&format!("{ROUTE}/route/hedge_policy"), hedge.clone()), "route.hedge_policy", "twice");
+    one(manager_with("/route_config/virtual_hosts/0/hedge_policy", hedge), "hedge_policy", "twice");
+    let redirect = json!({"max_internal_redirects": 1});
+    let found = manager_with(&format!("{ROUTE}/route/internal_redirect_policy"), redirect);
+    one(found, "route.internal_redirect_policy", "where the token goes next");
+}
+
+#[test]
+fn destinations_lead_where_they_say() {
+    let mut document = good();
+    set(&mut document, "/static_resources/clusters/1/type", json!("ORIGINAL_DST"));
+    one(findings(&document), "clusters[1].type", "ORIGINAL_DST");
+    for name in ["envoy.clusters.dynamic_forward_proxy", "envoy.clusters.aggregate"] {
+        let mut document = good();
+        set(&mut document, "/static_resources/clusters/1/cluster_type", json!({"name": name}));
+        one(findings(&document), "clusters[1].cluster_type.name", "endpoints are its own");
+    }
+}
+
+#[test]
+fn routes_of_envoy_and_of_the_filter_are_the_same() {
+    let found = plugin_with(|plugin| _ = plugin["routes"].as_object_mut().unwrap().remove("health"));
+    one(found, "routes[0].name", "does not name");
+    let found = plugin_with(|plugin| plugin["routes"]["ghost"] = json!("untouched"));
+    one(found, "route_config", "`ghost`");
+}
+
+#[test]
+fn routes_can_be_identified_by_metadata() {
+    let by_metadata = |plugin: &mut Value| {
+        plugin["identify_routes_by"] = json!({"route_metadata": {"namespace": "cloakroom", "key": "route"}});
+    };
+    let found = plugin_with(by_metadata);
+    assert!(found.iter().any(|finding| finding.path.ends_with("routes[0].metadata.filter_metadata.cloakroom.route")));
+}
+
+#[test]
+fn routes_from_elsewhere_cannot_be_checked() {
+    let mut document = good();
+    let manager = document.pointer_mut(MANAGER_AT).unwrap();
+    manager["route_config"] = Value::Null;
+    manager["rds"] = json!({"route_config_name": "egress"});
+    one(findings(&document), "rds", "control plane");
+}
+
+#[test]
+fn a_mistake_in_the_plugins_configuration_is_named() {
+    let found = plugin_with(|plugin| plugin["defaults"]["expire"] = json!(5));
+    one(found, "configuration.value", "defaults.expire");
+}
+
+#[test]
+fn the_way_to_the_sts_is_encrypted_and_pinned() {
+    one(sts_with("/transport_socket", Value::Null), "transport_socket", "in the clear");
+    let common = "/transport_socket/typed_config/common_tls_context";
+    one(sts_with(&format!("{common}/tls_certificates"), Value::Null), "tls_certificates", "client certificate");
+    let context = format!("{common}/validation_context");
+    one(sts_with(&format!("{context}/trusted_ca"), Value::Null), "trusted_ca", "any server's certificate");
+    let names = "match_typed_subject_alt_names";
+    one(sts_with(&format!("{context}/{names}"), json!([])), names, "pin the STS's own name");
+    let other = json!([{"name": "plain", "match": {}}]);
+    one(sts_with("/transport_socket_matches", other), "transport_socket_matches", "other TLS");
+}
+
+#[test]
+fn a_dead_sts_is_given_up_in_time() {
+    for timeout in [Value::Null, json!("5s"), json!("0s")] {
+        one(sts_with("/connect_timeout", timeout), "clusters[0].connect_timeout", "0.75s");
+    }
+}
+
+#[test]
+fn the_sts_cluster_must_be_in_the_file() {
+    one(sts_with("/name", json!("other")), "static_resources", "no cluster `sts`");
+}
+
+#[test]
+fn findings_name_the_line_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("egress.yaml");
+    std::fs::write(&file, GOOD.replace("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN")).unwrap();
+    let mut validation = Validation::default();
+    check_file(&file, &mut validation);
+    let line = 1 + GOOD.lines().position(|line| line.trim_start().starts_with("failure_policy")).unwrap() as u64;
+    assert_eq!(validation.findings.len(), 1);
+    assert_eq!(validation.findings[0].line, Some(line));
+}
