@@ -1,0 +1,43 @@
+//! The filter's README is held to the code.
+
+use filter_core::{
+    config::{Config, Injection, Limits, RouteIdentification, RouteMode},
+    refusal,
+};
+use token::reason::Reason;
+
+const README: &str = include_str!("../../README.md");
+
+#[test]
+fn the_example_is_read_and_says_what_it_seems_to_say() {
+    let (_, rest) = README.split_once("```json\n").expect("an example");
+    let (json, _) = rest.split_once("```").expect("its end");
+    let config = Config::parse(json.as_bytes()).expect("it is valid");
+    let metadata = RouteIdentification::RouteMetadata { namespace: "cloakroom".to_owned(), key: "route".to_owned() };
+    assert_eq!(*config.identify_routes_by(), metadata);
+    assert_eq!(config.limits(), Limits::default(), "the limits shown are the defaults");
+    let Some(RouteMode::Exchange(route)) = config.route("gcp-reports") else { panic!("an exchange route") };
+    assert_eq!(route.subject_header(), "x-native-token");
+    let bearer = Injection::Header { name: "authorization".to_owned(), scheme: Some("Bearer".to_owned()) };
+    assert_eq!(*route.inject(), bearer);
+    assert!(matches!(config.route("health"), Some(RouteMode::Untouched)));
+}
+
+#[test]
+fn the_table_of_refusals_is_the_code_s() {
+    let (_, section) = README.split_once("## Refusals").expect("a section on refusals");
+    let table: Vec<[&str; 3]> = section
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let &[code, status, title] = cells.as_slice() else { return None };
+            status.parse::<u16>().ok().map(|_| [code.trim_matches('`'), status, title])
+        })
+        .collect();
+    for reason in Reason::ALL {
+        let row = refusal::row(*reason);
+        let status = row.status.to_string();
+        assert!(table.contains(&[reason.code(), &status, row.title]), "{reason} is missing or differs");
+    }
+    assert_eq!(table.len(), Reason::ALL.len(), "a row too many");
+}
