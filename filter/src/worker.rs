@@ -183,6 +183,10 @@ impl Choice {
     /// Notes it for the filter that checks it.
     pub fn note(&self) -> Result<(), Status> {
         host::set_filter_state(CHOSEN_ROUTE, &self.route)?;
+        // A direct response has no cluster, and nothing to compare later; no credential is ever written on its way.
+        if self.cluster.is_empty() {
+            return Ok(());
+        }
         host::set_filter_state(CHOSEN_CLUSTER, &self.cluster)
     }
 }

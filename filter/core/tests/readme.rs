@@ -1,5 +1,7 @@
 //! The filter's README is held to the code.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use filter_core::{
     config::{Config, Injection, Limits, RouteIdentification, RouteMode},
     refusal,
