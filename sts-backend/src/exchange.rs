@@ -1,11 +1,26 @@
 //! One token exchange (RFC 8693), from the request's bytes to what may be released.
+//!
+//! Each step takes the proof that the step before it gives, and there is no other way to make one:
+//!
+//! ```text
+//! TokenRequest -> VerifiedActor -> VerifiedSubject -> Grant -> Issued -> Released
+//! ```
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use token::{message::ExchangeResponse, reason::Reason, spiffe::SpiffeId};
+use token::{reason::Reason, spiffe::SpiffeId};
 
+pub use crate::audit::{Refused, Released};
 use crate::{
-    actor::Caller, audit::Audit, identity::Sources, keys::SigningKeys, policy::Policy, refusal::Refusal,
+    actor::{Caller, VerifiedActor},
+    audit::{Audit, Trail},
+    crypto,
+    identity::{Sources, VerifiedSubject},
+    keys::SigningKeys,
+    mint::{Issued, Terms},
+    policy::Policy,
+    refusal::Refusal,
+    request::TokenRequest,
     target::Targets,
 };
 
@@ -31,64 +46,81 @@ pub struct ExchangeSettings {
 
 /// The exchange of one configuration.
 pub struct Exchange {
-    #[allow(dead_code, reason = "filled in by the next commit")]
-    settings: ExchangeSettings,
-}
-
-/// A recorded grant: the only thing that can become a successful answer.
-#[derive(Debug)]
-pub struct Released {
-    response: ExchangeResponse,
-    decision_id: String,
-}
-
-/// A recorded refusal.
-#[derive(Debug)]
-pub struct Refused {
-    refusal: Refusal,
-    decision_id: String,
-}
-
-impl Released {
-    /// What the caller gets.
-    pub fn response(&self) -> &ExchangeResponse {
-        &self.response
-    }
-
-    /// The decision's name in the record.
-    pub fn decision_id(&self) -> &str {
-        &self.decision_id
-    }
-}
-
-impl Refused {
-    /// Why.
-    pub fn refusal(&self) -> &Refusal {
-        &self.refusal
-    }
-
-    /// The decision's name in the record.
-    pub fn decision_id(&self) -> &str {
-        &self.decision_id
-    }
+    terms: Terms,
+    trust_domain: String,
+    actors: BTreeSet<SpiffeId>,
+    sources: Arc<Sources>,
+    targets: Targets,
+    policy: Policy,
+    keys: Arc<SigningKeys>,
+    audit: Audit,
 }
 
 impl Exchange {
     /// An exchange that signs with `keys` and records in `audit`.
-    pub fn new(settings: ExchangeSettings, _keys: Arc<SigningKeys>, _audit: Audit) -> Self {
-        Self { settings }
+    pub fn new(settings: ExchangeSettings, keys: Arc<SigningKeys>, audit: Audit) -> Self {
+        Self {
+            terms: Terms {
+                issuer: settings.issuer,
+                default_life: settings.default_life,
+                direct_default_life: settings.direct_default_life,
+            },
+            trust_domain: settings.trust_domain,
+            actors: settings.actors,
+            sources: settings.sources,
+            targets: settings.targets,
+            policy: settings.policy,
+            keys,
+            audit,
+        }
     }
 
     /// Answers one request. `form` is its body, `protocol` the value of `x-cloakroom-protocol`, `now` the time in seconds
     /// since the epoch.
     pub async fn exchange(
         &self,
-        _caller: &Caller,
-        _form: &[u8],
-        _protocol: Option<&str>,
-        _now: u64,
+        caller: &Caller,
+        form: &[u8],
+        protocol: Option<&str>,
+        now: u64,
     ) -> Result<Released, Refused> {
-        let refusal = Refusal::new(Reason::Overloaded, "not serving yet");
-        Err(Refused { refusal, decision_id: String::new() })
+        // Without randomness there is no token either: the refusal needs no name of its own.
+        let decision_id = crypto::random_id();
+        let name = decision_id.clone().unwrap_or_else(|_| "unnamed".to_owned());
+        let mut trail = Trail::begin(name, caller, self.policy.version(), now);
+        let decided = match decision_id {
+            Ok(_) => self.decide(&mut trail, caller, form, protocol, now).await,
+            Err(error) => Err(Refusal::new(Reason::Overloaded, error)),
+        };
+        match decided {
+            Ok(issued) => self.audit.release(issued, trail).await,
+            Err(refusal) => Err(self.audit.refuse(refusal, trail).await),
+        }
+    }
+
+    async fn decide(
+        &self,
+        trail: &mut Trail,
+        caller: &Caller,
+        form: &[u8],
+        protocol: Option<&str>,
+        now: u64,
+    ) -> Result<Issued, Refusal> {
+        let request = TokenRequest::read(form, protocol, caller)?;
+        trail.request(&request);
+        let actor = VerifiedActor::verify(caller, &request, &self.actors, &self.trust_domain)?;
+        trail.actor(&actor);
+        let target = self.targets.choose(request.resource(), request.audience())?;
+        trail.target(target);
+        let subject = VerifiedSubject::verify(&self.sources, &actor, &request, now).await?;
+        trail.subject(&subject);
+        let grant = self.policy.decide(&actor, &subject, target, request.asked()).map_err(|denial| {
+            trail.policy(denial.policy);
+            denial.refusal
+        })?;
+        Issued::mint(&grant, request.asked().requested_token_type, &self.terms, &self.keys, now)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,7 @@ pub mod keys;
 pub mod listener;
 pub mod logging;
 pub mod metrics;
+pub mod mint;
 pub mod policy;
 pub mod refusal;
 pub mod reload;

@@ -9,7 +9,10 @@ pub const MAX_QUOTED: usize = 200;
 
 /// A refusal: the stable reason, and what was found where what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Refusal(Box<Facts>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Facts {
     reason: Reason,
     detail: String,
     claim: Option<String>,
@@ -21,65 +24,66 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal for `reason`; `detail` is one sentence, without final stop.
     pub fn new(reason: Reason, detail: impl Display) -> Self {
-        Self { reason, detail: quote(detail), claim: None, got: None, wanted: None, help: None }
+        let detail = quote(detail);
+        Self(Box::new(Facts { reason, detail, claim: None, got: None, wanted: None, help: None }))
     }
 
     /// Names the claim or parameter that was wrong.
     #[must_use]
     pub fn claim(mut self, name: impl Display) -> Self {
-        self.claim = Some(quote(name));
+        self.0.claim = Some(quote(name));
         self
     }
 
     /// Quotes what it was. Never call this with a token.
     #[must_use]
     pub fn got(mut self, value: impl Display) -> Self {
-        self.got = Some(quote(value));
+        self.0.got = Some(quote(value));
         self
     }
 
     /// Says what it should have been.
     #[must_use]
     pub fn wanted(mut self, value: impl Display) -> Self {
-        self.wanted = Some(quote(value));
+        self.0.wanted = Some(quote(value));
         self
     }
 
     /// Says what to do.
     #[must_use]
     pub fn help(mut self, advice: impl Display) -> Self {
-        self.help = Some(quote(advice));
+        self.0.help = Some(quote(advice));
         self
     }
 
     /// The stable code.
     pub fn reason(&self) -> Reason {
-        self.reason
+        self.0.reason
     }
 
     /// What went wrong, in words.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 
     /// The claim or parameter that was wrong.
     pub fn claim_name(&self) -> Option<&str> {
-        self.claim.as_deref()
+        self.0.claim.as_deref()
     }
 
     /// What it was.
     pub fn got_value(&self) -> Option<&str> {
-        self.got.as_deref()
+        self.0.got.as_deref()
     }
 
     /// What it should have been.
     pub fn wanted_value(&self) -> Option<&str> {
-        self.wanted.as_deref()
+        self.0.wanted.as_deref()
     }
 
     /// What to do.
     pub fn advice(&self) -> Option<&str> {
-        self.help.as_deref()
+        self.0.help.as_deref()
     }
 }
 

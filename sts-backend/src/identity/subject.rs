@@ -16,7 +16,7 @@ use super::{
     sources::{Source, Sources},
     validity,
 };
-use crate::{crypto::AwsLc, refusal::Refusal};
+use crate::{actor::VerifiedActor, crypto::AwsLc, refusal::Refusal, request::TokenRequest};
 
 /// `typ` values a subject token may have (RFC 7519 section 5.1, RFC 9068 section 2.1), compared without case. Others are
 /// JWTs for another purpose (RFC 8725, section 3.11).
@@ -36,8 +36,18 @@ pub struct VerifiedSubject {
 }
 
 impl VerifiedSubject {
-    /// Verifies `token` at `now` by the trust source its issuer belongs to.
-    pub(crate) async fn verify(sources: &Sources, token: &Secret, now: u64) -> Result<Self, Refusal> {
+    /// Verifies the subject token of `request` at `now` by the trust source its issuer belongs to. That it is known who asks
+    /// is a condition: to strangers we do not judge tokens.
+    pub(crate) async fn verify(
+        sources: &Sources,
+        _asker: &VerifiedActor,
+        request: &TokenRequest,
+        now: u64,
+    ) -> Result<Self, Refusal> {
+        Self::verify_token(sources, request.subject_token(), now).await
+    }
+
+    async fn verify_token(sources: &Sources, token: &Secret, now: u64) -> Result<Self, Refusal> {
         let jws = CompactJws::parse(token.expose(), &Algorithm::ALL).map_err(|error| refuse_jws(error, sources))?;
         let issuer = jws.unverified_issuer();
         let source = sources.of_issuer(issuer.as_deref())?;
@@ -59,6 +69,21 @@ impl VerifiedSubject {
             expires_at,
             token_fingerprint: token.fingerprint(),
         })
+    }
+
+    /// A subject as a verified token of an OpenID Connect source would give it.
+    #[cfg(test)]
+    pub(crate) fn for_tests(name: &str, attributes: &[(&'static str, &str)]) -> Self {
+        Self {
+            name: SpiffeId::parse(name).unwrap(),
+            source: "test".into(),
+            platform: Platform::Oidc,
+            issuer: "https://issuer.test".into(),
+            subject: "job".into(),
+            attributes: attributes.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            expires_at: u64::MAX,
+            token_fingerprint: String::new(),
+        }
     }
 
     /// The workload's name: `sub` of what is issued.

@@ -52,7 +52,7 @@ impl World {
     }
 
     async fn verify(&self, token: &str) -> Result<VerifiedSubject, Refusal> {
-        VerifiedSubject::verify(&self.sources, &Secret::new(token), NOW).await
+        VerifiedSubject::verify_token(&self.sources, &Secret::new(token), NOW).await
     }
 
     async fn refusal(&self, token: &str) -> (Reason, Option<String>) {

@@ -1,0 +1,112 @@
+//! What becomes known of one request on its way, so that a refusal at any step is recorded with all that was known.
+
+use token::token_type::TokenType;
+
+use super::leaf::{CallerKind, Leaf, Outcome, VERSION};
+use crate::{
+    actor::{Caller, VerifiedActor},
+    identity::VerifiedSubject,
+    mint::Issued,
+    refusal::{Refusal, quote},
+    request::TokenRequest,
+    target::Target,
+};
+
+/// What is known so far.
+pub(crate) struct Trail {
+    leaf: Leaf,
+}
+
+impl Trail {
+    /// Begins with a caller.
+    pub fn begin(decision_id: String, caller: &Caller, policy_version: &str, now: u64) -> Self {
+        let caller = match caller {
+            Caller::Proxy(_) => CallerKind::Proxy,
+            Caller::Direct => CallerKind::Direct,
+        };
+        let leaf = Leaf {
+            actor: None,
+            caller,
+            claim: None,
+            constraints: Vec::new(),
+            decision_id,
+            detail: None,
+            exp: None,
+            got: None,
+            issued_token_sha256: None,
+            issuer: None,
+            jti: None,
+            listener: None,
+            outcome: Outcome::Refused,
+            policy: None,
+            policy_version: policy_version.to_owned(),
+            reason: None,
+            requested_token_type: None,
+            route: None,
+            scope_asked: None,
+            scope_granted: None,
+            source: None,
+            subject: None,
+            subject_token_sha256: None,
+            target: None,
+            time: now,
+            v: VERSION,
+            wanted: None,
+        };
+        Self { leaf }
+    }
+
+    /// The request could be read. Everything in it is the caller's word, and its length the caller's choice.
+    pub fn request(&mut self, request: &TokenRequest) {
+        let asked = request.asked();
+        self.leaf.subject_token_sha256 = Some(request.subject_token().fingerprint());
+        self.leaf.scope_asked = asked.scope.as_ref().map(quote);
+        self.leaf.requested_token_type = Some(TokenType::urn(asked.requested_token_type).to_owned());
+        self.leaf.route = asked.context.route.as_ref().map(quote);
+        self.leaf.listener = asked.context.listener.as_ref().map(quote);
+    }
+
+    /// The caller is known.
+    pub fn actor(&mut self, actor: &VerifiedActor) {
+        self.leaf.actor = actor.proxy().map(ToString::to_string);
+    }
+
+    /// The workload is known.
+    pub fn subject(&mut self, subject: &VerifiedSubject) {
+        self.leaf.subject = Some(subject.name().to_string());
+        self.leaf.source = Some(subject.source().to_owned());
+        self.leaf.issuer = Some(subject.issuer().to_owned());
+    }
+
+    /// The destination is known.
+    pub fn target(&mut self, target: &Target) {
+        self.leaf.target = Some(target.resource.clone());
+    }
+
+    /// A policy decided.
+    pub fn policy(&mut self, policy: Option<String>) {
+        self.leaf.policy = policy;
+    }
+
+    pub(super) fn granted(mut self, issued: &Issued) -> Leaf {
+        let claims = issued.claims();
+        self.leaf.outcome = Outcome::Granted;
+        self.leaf.policy = Some(issued.policy().to_owned());
+        self.leaf.scope_granted = (!claims.scope.is_empty()).then(|| claims.scope.to_string());
+        self.leaf.jti = Some(claims.jti.clone());
+        self.leaf.exp = Some(claims.exp);
+        self.leaf.issued_token_sha256 = Some(issued.fingerprint());
+        self.leaf.constraints = claims.authorization_details.clone();
+        self.leaf
+    }
+
+    pub(super) fn refused(mut self, refusal: &Refusal) -> Leaf {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        self.leaf.reason = Some(refusal.reason().code().to_owned());
+        self.leaf.detail = Some(refusal.detail().to_owned());
+        self.leaf.claim = own(refusal.claim_name());
+        self.leaf.got = own(refusal.got_value());
+        self.leaf.wanted = own(refusal.wanted_value());
+        self.leaf
+    }
+}

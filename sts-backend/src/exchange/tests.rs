@@ -1,0 +1,352 @@
+//! The whole pipeline, with a real issuer over TLS, real policies and a real store.
+
+use serde_json::{Value, json};
+use token::{
+    base64url,
+    claims::AccessTokenClaims,
+    jwk::{Jwk, JwkSet},
+    jws::{Algorithm, CompactJws},
+    message::ExchangeRequest,
+    secret::Secret,
+    token_type::TokenType,
+};
+
+use super::*;
+use crate::{
+    actor::PeerCertificate,
+    audit::leaf::{Leaf, Outcome},
+    crypto::{AwsLc, Es256Key},
+    identity::{JwksSettings, Preset, SourceSettings, fake_issuer::FakeIssuer},
+    store::{EmbeddedStore, SealedKey, Store, StoreError, StoreFuture},
+    target::Target,
+};
+
+const NOW: u64 = 1_800_000_000;
+const PROXY: &str = "spiffe://td.test/edge/egress";
+const JOB: &str = "spiffe://td.test/oidc/test/job";
+
+const POLICY: &str = r#"
+    permit(principal == Cloakroom::Proxy::"spiffe://td.test/edge/egress", action == Cloakroom::Action::"act_for", resource)
+    unless { resource.subject == "stranger" };
+
+    @id("reports") @ttl("60s") @scope("reports.read reports.list") @methods("GET") @paths("/reports/*")
+    permit(principal == Cloakroom::Workload::"spiffe://td.test/oidc/test/job",
+           action == Cloakroom::Action::"exchange",
+           resource == Cloakroom::Target::"https://reports.test")
+    when { context.actor == Cloakroom::Proxy::"spiffe://td.test/edge/egress" };
+
+    @id("direct") @scope("reports.read")
+    permit(principal == Cloakroom::Workload::"spiffe://td.test/oidc/test/job",
+           action == Cloakroom::Action::"exchange_directly",
+           resource == Cloakroom::Target::"https://reports.test");
+"#;
+
+struct World {
+    exchange: Exchange,
+    store: Arc<dyn Store>,
+    keys: Arc<SigningKeys>,
+    key: Es256Key,
+    _issuer: FakeIssuer,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn start() -> Self {
+        Self::with_audit(None).await
+    }
+
+    /// A world whose record goes to `audit`, where given.
+    async fn with_audit(audit: Option<Arc<dyn Store>>) -> Self {
+        let issuer = FakeIssuer::start().await;
+        let (key, _) = Es256Key::generate().unwrap();
+        issuer.serve("/jwks", json!({"keys": [Jwk::es256(key.public_point()).unwrap()]}).to_string());
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        std::fs::write(&ca, &issuer.ca_pem).unwrap();
+        let source = SourceSettings {
+            name: "test".into(),
+            audience: "https://sts.test".into(),
+            preset: Preset::Oidc { issuer: "https://issuer.test".into(), algorithms: vec![Algorithm::Es256] },
+            jwks: JwksSettings {
+                uri: Some(format!("{}/jwks", issuer.url).parse().unwrap()),
+                ca: Some(ca),
+                allow_private_addresses: true,
+            },
+        };
+        let target = |name: &str, max_life| Target {
+            name: name.into(),
+            resource: format!("https://{name}.test"),
+            audience: Some(name.into()),
+            max_life,
+        };
+        let settings = ExchangeSettings {
+            issuer: "https://sts.test".into(),
+            trust_domain: "td.test".into(),
+            default_life: 90,
+            direct_default_life: 300,
+            actors: BTreeSet::from([SpiffeId::parse(PROXY).unwrap()]),
+            sources: Arc::new(Sources::new(vec![source], "td.test", None).unwrap()),
+            targets: Targets::new(vec![target("reports", 3600), target("other", 3600)]).unwrap(),
+            policy: Policy::load(&[("policy.cedar".into(), POLICY.into())]).map_err(|e| format!("{e:?}")).unwrap(),
+        };
+        let memory: Arc<dyn Store> = Arc::new(EmbeddedStore::in_memory().unwrap());
+        let keys = Arc::new(SigningKeys::load_or_create(&*memory, &[3; 32], NOW).await.unwrap());
+        let store = audit.unwrap_or(memory);
+        let exchange = Exchange::new(settings, Arc::clone(&keys), Audit::new(Arc::clone(&store)));
+        Self { exchange, store, keys, key, _issuer: issuer, _folder: folder }
+    }
+
+    fn subject_token(&self, changes: Value) -> String {
+        let mut claims = json!({"iss": "https://issuer.test", "aud": "https://sts.test", "sub": "job", "iat": NOW, "exp": NOW + 300});
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let kid = Jwk::es256(self.key.public_point()).unwrap().kid;
+        let header = base64url::encode(json!({"alg": "ES256", "kid": kid}).to_string());
+        let input = format!("{header}.{}", base64url::encode(claims.to_string()));
+        format!("{input}.{}", base64url::encode(self.key.sign(input.as_bytes()).unwrap()))
+    }
+
+    fn request(&self) -> ExchangeRequest {
+        ExchangeRequest {
+            subject_token: Secret::new(self.subject_token(json!({}))),
+            subject_token_type: TokenType::Jwt.urn().into(),
+            actor_token: None,
+            actor_token_type: None,
+            resource: vec!["https://reports.test".into()],
+            audience: Vec::new(),
+            scope: Some("reports.read".into()),
+            requested_token_type: None,
+            request_context: Some(json!({"actor": PROXY, "listener": "egress", "route": "r1"}).to_string()),
+        }
+    }
+
+    async fn ask(&self, request: &ExchangeRequest) -> Result<Released, Refused> {
+        self.exchange.exchange(&proxy(), request.to_form().as_bytes(), Some("1"), NOW).await
+    }
+
+    async fn refusal(&self, request: &ExchangeRequest) -> Reason {
+        self.ask(request).await.unwrap_err().refusal().reason()
+    }
+
+    async fn last_leaf(&self) -> Leaf {
+        let leaves = self.store.leaves(0, 1_000).await.unwrap();
+        Leaf::from_bytes(&leaves.last().unwrap().1).unwrap()
+    }
+
+    fn read(&self, released: &Released) -> AccessTokenClaims {
+        let set = JwkSet::from_json(self.keys.jwks_json().as_bytes()).unwrap();
+        let jws = CompactJws::parse(released.response().access_token.expose(), &[Algorithm::Es256]).unwrap();
+        let key = set.find(jws.header().kid.as_deref(), Algorithm::Es256).unwrap();
+        assert_eq!(jws.header().typ.as_deref(), Some("at+jwt"));
+        serde_json::from_value(jws.verify(key, &AwsLc).unwrap().claims().clone().into()).unwrap()
+    }
+}
+
+fn proxy() -> Caller {
+    Caller::Proxy(PeerCertificate::new(vec![PROXY.into()]))
+}
+
+#[tokio::test]
+async fn a_permitted_request_gets_a_token_that_names_workload_and_proxy() {
+    let world = World::start().await;
+    let request = world.request();
+    let released = world.ask(&request).await.unwrap();
+    let claims = world.read(&released);
+    assert_eq!(
+        (claims.iss.as_str(), claims.sub.as_str(), claims.aud.as_str()),
+        ("https://sts.test", JOB, "https://reports.test")
+    );
+    assert_eq!((claims.iat, claims.nbf, claims.exp), (NOW, NOW - 10, NOW + 60));
+    assert_eq!(claims.client_id, PROXY);
+    let act = claims.act.unwrap();
+    assert_eq!((act.sub.as_str(), act.depth()), (PROXY, 1));
+    assert_eq!(claims.scope.to_string(), "reports.read");
+    assert_eq!(base64url::decode(&claims.jti).unwrap().len(), 16);
+    let response = released.response();
+    assert_eq!((response.expires_in, response.token_type.as_str()), (60, "Bearer"));
+    assert_eq!(response.issued_token_type, TokenType::AccessToken.urn());
+    assert_eq!(response.scope.as_deref(), Some("reports.read"));
+    assert_eq!(response.authorization_details, claims.authorization_details);
+    assert_eq!(response.authorization_details[0].methods.as_deref(), Some(&["GET".to_owned()][..]));
+
+    let leaf = world.last_leaf().await;
+    assert_eq!(leaf.outcome, Outcome::Granted);
+    assert_eq!(leaf.decision_id, released.decision_id());
+    assert_eq!(leaf.actor.as_deref(), Some(PROXY));
+    assert_eq!((leaf.subject.as_deref(), leaf.source.as_deref()), (Some(JOB), Some("test")));
+    assert_eq!((leaf.target.as_deref(), leaf.policy.as_deref()), (Some("https://reports.test"), Some("reports")));
+    assert_eq!((leaf.jti, leaf.exp), (Some(claims.jti), Some(NOW + 60)));
+    assert_eq!((leaf.route.as_deref(), leaf.listener.as_deref()), (Some("r1"), Some("egress")));
+    assert_eq!(leaf.subject_token_sha256, Some(request.subject_token.fingerprint()));
+    assert_eq!(leaf.issued_token_sha256, Some(response.access_token.fingerprint()));
+    assert_eq!(leaf.constraints, response.authorization_details);
+    assert_eq!(leaf.time, NOW);
+}
+
+#[tokio::test]
+async fn scope_only_narrows() {
+    let world = World::start().await;
+    for (asked, granted) in [
+        (None, "reports.list reports.read"),
+        (Some("reports.read"), "reports.read"),
+        (Some("reports.read admin"), "reports.read"),
+    ] {
+        let request = ExchangeRequest { scope: asked.map(str::to_owned), ..world.request() };
+        assert_eq!(world.ask(&request).await.unwrap().response().scope.as_deref(), Some(granted), "{asked:?}");
+    }
+    let request = ExchangeRequest { scope: Some("admin".into()), ..world.request() };
+    assert_eq!(world.refusal(&request).await, Reason::ScopeRefused);
+}
+
+#[tokio::test]
+async fn no_token_outlives_the_one_it_was_made_from() {
+    let world = World::start().await;
+    let mut request = world.request();
+    request.subject_token = Secret::new(world.subject_token(json!({"exp": NOW + 7})));
+    let released = world.ask(&request).await.unwrap();
+    assert_eq!((released.response().expires_in, world.read(&released).exp), (7, NOW + 7));
+}
+
+#[tokio::test]
+async fn a_direct_caller_asks_for_itself() {
+    let world = World::start().await;
+    let form = world.request().to_form();
+    let released = world.exchange.exchange(&Caller::Direct, form.as_bytes(), None, NOW).await.unwrap();
+    let claims = world.read(&released);
+    assert_eq!((claims.client_id.as_str(), claims.act), (JOB, None));
+    assert_eq!(released.response().expires_in, 300, "what its SDK expects, and the subject token allows");
+    let leaf = world.last_leaf().await;
+    assert_eq!((leaf.actor, leaf.route, leaf.policy.as_deref()), (None, None, Some("direct")));
+}
+
+#[tokio::test]
+async fn each_wrong_request_is_refused_for_its_reason_and_recorded() {
+    let world = World::start().await;
+    let good = world.request();
+    let subject =
+        |changes: Value| ExchangeRequest { subject_token: Secret::new(world.subject_token(changes)), ..good.clone() };
+    let resource =
+        |list: &[&str]| ExchangeRequest { resource: list.iter().map(ToString::to_string).collect(), ..good.clone() };
+    let context = |json: &str| ExchangeRequest { request_context: Some(json.into()), ..good.clone() };
+    let cases = [
+        (subject(json!({"aud": "https://other.test"})), Reason::SubjectAudienceMismatch),
+        (subject(json!({"exp": NOW})), Reason::SubjectTokenExpired),
+        (subject(json!({"iss": "https://evil.test"})), Reason::SubjectIssuerUnknown),
+        (subject(json!({"nbf": NOW + 100})), Reason::SubjectTokenNotYetValid),
+        (subject(json!({"sub": "stranger"})), Reason::ActorNotPermitted),
+        (subject(json!({"sub": "other-job"})), Reason::PolicyDenied),
+        (resource(&["https://other.test"]), Reason::PolicyDenied),
+        (resource(&["https://nowhere.test"]), Reason::TargetUnknown),
+        (resource(&["https://reports.test", "https://other.test"]), Reason::TargetUnknown),
+        (resource(&[]), Reason::TargetUnknown),
+        (context(r#"{"actor":"spiffe://td.test/edge/other"}"#), Reason::ActorMismatch),
+        (context("nonsense"), Reason::RequestInvalid),
+        (
+            ExchangeRequest { requested_token_type: Some(TokenType::IdToken.urn().into()), ..good.clone() },
+            Reason::TokenTypeUnsupported,
+        ),
+        (
+            ExchangeRequest { subject_token: Secret::new("x".repeat(1 << 20)), ..good.clone() },
+            Reason::SubjectTokenTooLarge,
+        ),
+        (ExchangeRequest { subject_token: Secret::new(""), ..good.clone() }, Reason::SubjectTokenMissing),
+    ];
+    for (index, (request, reason)) in cases.iter().enumerate() {
+        let refused = world.ask(request).await.unwrap_err();
+        assert_eq!(refused.refusal().reason(), *reason, "case {index}");
+        let leaf = world.last_leaf().await;
+        assert_eq!(leaf.decision_id, refused.decision_id(), "case {index}");
+        assert_eq!((leaf.outcome, leaf.reason.as_deref()), (Outcome::Refused, Some(reason.code())), "case {index}");
+        assert_eq!((leaf.jti, leaf.issued_token_sha256), (None, None), "case {index}");
+    }
+    let stranger = Caller::Proxy(PeerCertificate::new(vec!["spiffe://td.test/edge/stranger".into()]));
+    let refused = world.exchange.exchange(&stranger, good.to_form().as_bytes(), Some("1"), NOW).await.unwrap_err();
+    assert_eq!(refused.refusal().reason(), Reason::ActorUnknown);
+    let refused = world.exchange.exchange(&proxy(), good.to_form().as_bytes(), Some("2"), NOW).await.unwrap_err();
+    assert_eq!(refused.refusal().reason(), Reason::ProtocolUnsupported);
+    assert_eq!(world.store.leaves(0, 1_000).await.unwrap().len(), cases.len() + 2);
+}
+
+#[tokio::test]
+async fn the_record_holds_no_token_and_is_bounded_whatever_is_sent() {
+    let world = World::start().await;
+    let mut request = world.request();
+    let token = request.subject_token.expose().to_owned();
+    let released = world.ask(&request).await.unwrap();
+    let issued = released.response().access_token.expose().to_owned();
+    request.scope = Some("x".repeat(2_000));
+    request.resource = vec![format!("https://{}", "y".repeat(60_000))];
+    request.request_context = Some(json!({"actor": PROXY, "route": "r".repeat(2_048)}).to_string());
+    world.ask(&request).await.unwrap_err();
+    for (_, bytes) in world.store.leaves(0, 10).await.unwrap() {
+        let text = String::from_utf8(bytes).unwrap();
+        for secret in token.split('.').chain(issued.split('.')) {
+            assert!(!text.contains(secret), "a part of a token stands in the record");
+        }
+        assert!(text.len() < 8_192, "{} bytes", text.len());
+    }
+}
+
+#[tokio::test]
+async fn a_leaf_has_one_spelling() {
+    let world = World::start().await;
+    world.ask(&world.request()).await.unwrap();
+    let bytes = world.store.leaves(0, 1).await.unwrap().remove(0).1;
+    let leaf = Leaf::from_bytes(&bytes).unwrap();
+    assert_eq!(leaf.to_bytes().unwrap(), bytes);
+    let value: Value = serde_json::from_slice(&bytes).unwrap();
+    let names: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+    assert!(names.is_sorted(), "{names:?}");
+    assert_eq!(value["v"], 1);
+}
+
+/// A store that fails, or hangs until told to go on.
+struct Broken(tokio::sync::Semaphore, Option<StoreError>);
+
+impl Store for Broken {
+    fn append(&self, _leaf: Vec<u8>) -> StoreFuture<'_, u64> {
+        Box::pin(async {
+            self.0.acquire().await.unwrap().forget();
+            self.1.clone().map_or(Ok(0), Err)
+        })
+    }
+
+    fn leaves(&self, _from: u64, _limit: usize) -> StoreFuture<'_, Vec<(u64, Vec<u8>)>> {
+        Box::pin(async { Err(StoreError::Stopped) })
+    }
+
+    fn signing_keys(&self) -> StoreFuture<'_, Vec<SealedKey>> {
+        Box::pin(async { Err(StoreError::Stopped) })
+    }
+
+    fn add_signing_key(&self, _key: SealedKey, _held: usize) -> StoreFuture<'_, bool> {
+        Box::pin(async { Err(StoreError::Stopped) })
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_released() {
+    for error in [StoreError::Full, StoreError::Stopped, StoreError::Io("disk full".into())] {
+        let store = Arc::new(Broken(tokio::sync::Semaphore::new(100), Some(error)));
+        let world = World::with_audit(Some(store)).await;
+        assert_eq!(world.refusal(&world.request()).await, Reason::RecordUnavailable);
+        let wrong = ExchangeRequest { resource: Vec::new(), ..world.request() };
+        assert_eq!(world.refusal(&wrong).await, Reason::RecordUnavailable, "refusals are recorded too");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_released_while_the_record_is_being_written() {
+    let store = Arc::new(Broken(tokio::sync::Semaphore::new(0), None));
+    let world = World::with_audit(Some(Arc::clone(&store) as Arc<dyn Store>)).await;
+    let request = world.request();
+    let mut asking = Box::pin(world.ask(&request));
+    for _ in 0..1_000 {
+        let polled = std::future::poll_fn(|context| std::task::Poll::Ready(asking.as_mut().poll(context))).await;
+        assert!(polled.is_pending());
+        tokio::task::yield_now().await;
+    }
+    store.0.add_permits(1);
+    assert!(asking.await.is_ok());
+}
