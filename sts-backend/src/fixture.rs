@@ -1,9 +1,23 @@
 //! Files for tests: the shipped example configuration with certificates and keys made for the occasion.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType};
 use tempfile::TempDir;
+
+use crate::{
+    app::App,
+    audit::Audit,
+    clock,
+    config::Config,
+    finding,
+    keys::SigningKeys,
+    serve::put_together,
+    store::{EmbeddedStore, Store},
+};
 
 /// The example as it is shipped.
 pub const EXAMPLE: &str = include_str!("../cloakroom.yaml");
@@ -81,4 +95,37 @@ impl Fixture {
         assert!(text.contains(from), "the configuration has no `{from}`");
         self.write("cloakroom.yaml", text.replacen(from, to, 1));
     }
+
+    /// Leaves one source, whose keys can be had from nobody: nothing of a test leaves this machine.
+    pub fn without_network(self) -> Self {
+        let (before, rest) = EXAMPLE.split_once("\nsources:").unwrap();
+        let (_, after) = rest.split_once("\ntargets:").unwrap();
+        let source = "sources:\n  - name: cluster\n    audience: https://sts.cloakroom.test\n    preset: \
+                      { kubernetes: { issuer: \"https://cluster.test\", cluster: test } }\n    jwks: \
+                      { uri: \"https://127.0.0.1:1/jwks\", allow_private_addresses: true }\n\n";
+        self.write("cloakroom.yaml", format!("{before}\n{source}targets:{after}"));
+        self
+    }
+
+    /// The configuration, which must be fine.
+    pub fn load(&self) -> Config {
+        Config::load(&self.config()).map_err(|found| finding::lines(&found)).unwrap()
+    }
+
+    /// A service that runs this configuration, with a store in the folder.
+    pub async fn service(&self) -> Service {
+        let config = self.load();
+        let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&config.store).unwrap());
+        let now = clock::now();
+        let keys = SigningKeys::load_or_create(store.as_ref(), &config.encryption_key, now).await.unwrap();
+        let (keys, audit) = (Arc::new(keys), Audit::new(Arc::clone(&store)));
+        let in_force = put_together(config, &keys, &audit, None).unwrap();
+        Service { app: Arc::new(App::new(in_force, keys, store, clock::now)), audit }
+    }
+}
+
+/// A service without listeners.
+pub struct Service {
+    pub app: Arc<App>,
+    pub audit: Audit,
 }

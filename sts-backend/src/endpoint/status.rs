@@ -77,4 +77,30 @@ mod tests {
             assert_eq!(of(*reason), refused(StatusCode::BAD_REQUEST, "invalid_request"), "{reason}");
         }
     }
+
+    /// Reasons that only an edge gives.
+    const OF_THE_EDGE: [Reason; 8] = [
+        Reason::RouteUnknown,
+        Reason::RequestRefused,
+        Reason::MethodRefused,
+        Reason::PathRefused,
+        Reason::ClusterRefused,
+        Reason::StsUnavailable,
+        Reason::StsReplyInvalid,
+        Reason::FilterOverloaded,
+    ];
+
+    #[test]
+    fn the_reference_has_every_reason_with_the_status_of_both_sides() {
+        let rows: Vec<_> =
+            include_str!("../../docs/reasons.md").lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(rows.len(), Reason::ALL.len());
+        for (row, reason) in rows.iter().zip(Reason::ALL) {
+            let sts = if OF_THE_EDGE.contains(reason) { "-".to_owned() } else { of(*reason).http.as_u16().to_string() };
+            let edge = filter_core::refusal::row(*reason).status;
+            let beginning = format!("| `{reason}` | {sts} | {edge} | ");
+            assert!(row.starts_with(&beginning), "expected `{beginning}` in: {row}");
+            assert!(row.matches(" | ").count() >= 4, "{row}");
+        }
+    }
 }

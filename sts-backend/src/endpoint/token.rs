@@ -94,7 +94,9 @@ fn protocol(headers: &HeaderMap) -> Option<String> {
 }
 
 async fn read_form(request: Request<Body>) -> Result<Zeroizing<Vec<u8>>, Response> {
-    check_content_type(request.headers())?;
+    if let Some(response) = wrong_content_type(request.headers()) {
+        return Err(response);
+    }
     let body = Limited::new(request.into_body(), MAX_BODY).collect();
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(Zeroizing::new(body.to_bytes().to_vec())),
@@ -110,15 +112,15 @@ async fn read_form(request: Request<Body>) -> Result<Zeroizing<Vec<u8>>, Respons
     }
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), Response> {
+fn wrong_content_type(headers: &HeaderMap) -> Option<Response> {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let value = values.next().and_then(|value| value.to_str().ok());
     let essence = value.map(|value| value.split(';').next().unwrap_or_default().trim());
     if essence.is_some_and(|essence| essence.eq_ignore_ascii_case(FORM)) && values.next().is_none() {
-        return Ok(());
+        return None;
     }
     let detail = "the body is not declared as a form";
-    Err(answer::http_refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail, value, FORM))
+    Some(answer::http_refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail, value, FORM))
 }
 
 fn too_large() -> Response {

@@ -1,1 +1,116 @@
+use super::*;
+use crate::{
+    config::LogSettings,
+    fixture::{Fixture, POLICY},
+};
 
+async fn reloader(fixture: &Fixture) -> Reloader {
+    let reading = Config::read(&fixture.config());
+    let config = reading.outcome.map_err(|found| finding::lines(&found)).unwrap();
+    let service = fixture.service().await;
+    let parts = Parts {
+        app: service.app,
+        audit: service.audit,
+        mtls: Tls::new(Arc::clone(&config.listeners.mtls.tls)),
+        direct: config.listeners.direct.as_ref().map(|direct| Tls::new(Arc::clone(&direct.listener.tls))),
+        log: LogControl::start(&LogSettings { level: tracing::Level::ERROR, libraries: vec![] }),
+    };
+    Reloader::new(&fixture.config(), Watched::of(&config, reading.files), parts)
+}
+
+fn counted(reloader: &Reloader) -> (bool, bool) {
+    let text = reloader.parts.app.metrics.text(&[]).unwrap();
+    (text.contains("cloakroom_reloads_total 1"), text.contains("cloakroom_reload_failures_total 1"))
+}
+
+#[tokio::test]
+async fn unchanged_files_change_nothing() {
+    let fixture = Fixture::new().without_network();
+    let mut reloader = reloader(&fixture).await;
+    let before = reloader.parts.app.in_force();
+    reloader.reload_if_changed().await;
+    assert!(Arc::ptr_eq(&before, &reloader.parts.app.in_force()));
+    assert_eq!(counted(&reloader), (false, false));
+}
+
+#[tokio::test]
+async fn a_changed_policy_is_taken_over() {
+    let fixture = Fixture::new().without_network();
+    let mut reloader = reloader(&fixture).await;
+    let before = reloader.parts.app.in_force();
+    fixture.write("policy/example.cedar", POLICY.replace("60s", "30s"));
+    reloader.reload_if_changed().await;
+    let after = reloader.parts.app.in_force();
+    assert_ne!(before.policy_version, after.policy_version);
+    assert_eq!(before.configuration_version, after.configuration_version);
+    assert_eq!(counted(&reloader), (true, false));
+}
+
+#[tokio::test]
+async fn a_bad_change_leaves_everything_as_it_was_until_it_is_corrected() {
+    let fixture = Fixture::new().without_network();
+    let mut reloader = reloader(&fixture).await;
+    let before = reloader.parts.app.in_force();
+    fixture.write("policy/example.cedar", "permit (");
+    reloader.reload_if_changed().await;
+    assert!(Arc::ptr_eq(&before, &reloader.parts.app.in_force()));
+    assert_eq!(counted(&reloader), (false, true));
+    reloader.reload_if_changed().await;
+    assert_eq!(counted(&reloader), (false, true), "the same mistake is told once");
+    fixture.write("policy/example.cedar", POLICY.replace("60s", "30s"));
+    reloader.reload_if_changed().await;
+    assert_ne!(before.policy_version, reloader.parts.app.in_force().policy_version);
+}
+
+#[tokio::test]
+async fn a_file_that_a_bad_configuration_names_is_watched_too() {
+    let fixture = Fixture::new().without_network();
+    let mut reloader = reloader(&fixture).await;
+    fixture.edit("[policy/example.cedar]", "[policy/later.cedar]");
+    reloader.reload_if_changed().await;
+    assert_eq!(counted(&reloader), (false, true));
+    fixture.write("policy/later.cedar", POLICY);
+    reloader.reload_if_changed().await;
+    assert_eq!(counted(&reloader), (true, true));
+}
+
+#[tokio::test]
+async fn a_mounted_folder_that_is_swapped_by_its_link_is_noticed() {
+    let fixture = Fixture::new().without_network();
+    let link = |to: &str| {
+        let (old, new) = (fixture.path("policy"), fixture.path("policy.next"));
+        std::os::unix::fs::symlink(fixture.path(to), &new).unwrap();
+        std::fs::rename(new, old).unwrap();
+    };
+    std::fs::rename(fixture.path("policy"), fixture.path("first")).unwrap();
+    link("first");
+    let mut reloader = reloader(&fixture).await;
+    let before = reloader.parts.app.in_force();
+    fixture.write("second/example.cedar", POLICY.replace("60s", "30s"));
+    link("second");
+    reloader.reload_if_changed().await;
+    assert_ne!(before.policy_version, reloader.parts.app.in_force().policy_version);
+}
+
+#[tokio::test]
+async fn what_needs_a_restart_is_named_and_nothing_of_the_change_is_taken() {
+    let fixture = Fixture::new().without_network();
+    let mut reloader = reloader(&fixture).await;
+    let before = reloader.parts.app.in_force();
+    fixture.edit("0.0.0.0:8443", "0.0.0.0:9443");
+    fixture.edit("path: cloakroom.redb", "path: other.redb");
+    fixture.write("policy/example.cedar", POLICY.replace("60s", "30s"));
+    let error = reloader.attempt().unwrap_err().to_string();
+    assert!(error.starts_with("listeners.mtls.address, store: "), "{error}");
+    assert!(error.contains("restart"), "{error}");
+    assert!(Arc::ptr_eq(&before, &reloader.parts.app.in_force()));
+}
+
+#[tokio::test]
+async fn new_limits_and_lives_are_taken_over() {
+    let fixture = Fixture::new().without_network();
+    let mut reloader = reloader(&fixture).await;
+    fixture.edit("exchanges_in_flight: 1024", "exchanges_in_flight: 7");
+    reloader.reload_if_changed().await;
+    assert_eq!(reloader.parts.app.in_force().exchanges_in_flight, 7);
+}
