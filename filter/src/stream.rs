@@ -18,7 +18,7 @@ use token::reason::Reason;
 
 use crate::{
     host,
-    worker::{self, Choice, Worker},
+    worker::{self, Worker},
 };
 
 /// One request.
@@ -55,8 +55,9 @@ impl Stream {
         worker::apply(&step.edits).map_err(broken)?;
         match step.verdict {
             Verdict::Pass => {
-                Choice::read().and_then(|choice| choice.note()).map_err(broken)?;
-                worker.count(&String::from_utf8_lossy(route.as_deref().unwrap_or_default()), Outcome::Untouched);
+                let route = route.unwrap_or_default();
+                worker.choice(&route).and_then(|choice| choice.note()).map_err(broken)?;
+                worker.count(&String::from_utf8_lossy(&route), Outcome::Untouched);
                 Ok(Action::Continue)
             }
             Verdict::Forward(forward) => {

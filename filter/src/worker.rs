@@ -25,6 +25,7 @@ pub struct Worker {
     /// Requests that waited and were refused, until their streams end.
     refused: RefCell<HashSet<u32>>,
     route_property: Vec<String>,
+    knows_routes_by_name: bool,
     queue: u32,
 }
 
@@ -44,6 +45,7 @@ impl Worker {
             metrics: RefCell::default(),
             refused: RefCell::default(),
             route_property,
+            knows_routes_by_name: *config.identify_routes_by() == RouteIdentification::RouteName,
             queue,
         }
     }
@@ -75,6 +77,14 @@ impl Worker {
         }
     }
 
+    /// What Envoy has chosen, where the configuration knows the route as `route`.
+    pub fn choice(&self, route: &[u8]) -> Result<Choice, Status> {
+        let read = |name| host::property(&["xds", name]).map(Option::unwrap_or_default);
+        // Where routes are known by Envoy's name for them it need not be read again.
+        let route = if self.knows_routes_by_name { route.to_vec() } else { read("route_name")? };
+        Ok(Choice { route, cluster: read("cluster_name")? })
+    }
+
     /// Writes the credential, if the request goes where the route allows.
     ///
     /// # Errors
@@ -82,7 +92,9 @@ impl Worker {
     pub fn write(&self, forward: &Forward) -> Result<(), Refused> {
         let route = &forward.route;
         let refuse = |refusal| Refused { route: Some(route.clone()), refusal: Rc::new(refusal) };
-        let choice = Choice::read().map_err(|_| refuse(Refusal::new(Reason::ClusterRefused).claim("cluster")))?;
+        let choice = self
+            .choice(route.name().as_bytes())
+            .map_err(|_| refuse(Refusal::new(Reason::ClusterRefused).claim("cluster")))?;
         if !route.permits_cluster(&choice.cluster) {
             let cluster = String::from_utf8_lossy(&choice.cluster).into_owned();
             log::warn!("route {} leads to the cluster {cluster:?}, which it does not name", route.name());
@@ -163,7 +175,7 @@ impl Worker {
     }
 }
 
-/// The route and cluster that Envoy has chosen for the current request.
+/// The route and cluster that Envoy has chosen for the current request; what has no name is empty.
 ///
 /// Writing a header makes Envoy choose again, and it does so only when the next native filter asks for the route: what this
 /// module can read stays what it was. So the choice is noted in the stream's filter state, and Envoy's own RBAC filter,
@@ -174,12 +186,6 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// What was chosen. Parts that have no name are empty.
-    pub fn read() -> Result<Self, Status> {
-        let read = |name| host::property(&["xds", name]).map(Option::unwrap_or_default);
-        Ok(Self { route: read("route_name")?, cluster: read("cluster_name")? })
-    }
-
     /// Notes it for the filter that checks it.
     pub fn note(&self) -> Result<(), Status> {
         host::set_filter_state(CHOSEN_ROUTE, &self.route)?;

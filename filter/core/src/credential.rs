@@ -65,8 +65,27 @@ const CARRIERS: &[&str] = &[
 pub fn is_removed(name: &str) -> bool {
     is_own(name)
         || starts_with(name, ENVOY_PREFIX) && !WRITTEN_BY_ENVOY.contains(&name)
-        || CARRIERS.iter().any(|carrier| equal(name, carrier))
+        || may_be_carrier(name) && CARRIERS.iter().any(|carrier| equal(name, carrier))
 }
+
+/// Whether any carrier is as long as `name`. Most headers end here.
+fn may_be_carrier(name: &str) -> bool {
+    u32::try_from(name.len())
+        .ok()
+        .and_then(|length| 1u64.checked_shl(length))
+        .is_some_and(|bit| CARRIER_LENGTHS & bit != 0)
+}
+
+/// A bit for every length that a carrier has.
+const CARRIER_LENGTHS: u64 = {
+    let (mut lengths, mut rest) = (0, CARRIERS);
+    while let [carrier, others @ ..] = rest {
+        assert!(carrier.len() < 64, "a carrier's length must have a bit");
+        lengths |= 1 << carrier.len();
+        rest = others;
+    }
+    lengths
+};
 
 /// Whether the header is in our own namespace.
 pub fn is_own(name: &str) -> bool {

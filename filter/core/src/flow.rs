@@ -17,7 +17,7 @@ use crate::{
     pending::{Exchange, Joined, Pending, Waiter},
     refusal::Refusal,
     reply::{self, Answer, CallResult},
-    request::{Edit, Headers, Reading, removals},
+    request::{Edit, Headers, Reading, check_form, removals},
     time::Now,
 };
 
@@ -185,6 +185,7 @@ impl Flow {
             (Known::Refused(refusal), _) => return Err(refusal),
             _ => {}
         }
+        check_form(token, route)?;
         let (method, path) = (reading.method.to_owned(), reading.path.as_str().to_owned());
         let waiter = Waiter { stream, method, path, first: false };
         let open = || (Arc::clone(route), reading.traceparent.map(str::to_owned));

@@ -116,7 +116,8 @@ impl<'h> Reading<'h> {
         }
     }
 
-    /// The subject token: exactly one, well-formed, and standing nowhere else in what would be sent.
+    /// The subject token: exactly one, and standing nowhere else in what would be sent. Its form is not looked at: a token
+    /// for which something is known has had the right one, and for any other there is [`check_form`].
     pub fn subject_token(&self, headers: &Headers, route: &ExchangeRoute) -> Result<&'h str, Refusal> {
         let header = route.subject_header();
         let refuse = |reason| Refusal::new(reason).claim(header);
@@ -131,21 +132,10 @@ impl<'h> Reading<'h> {
             SubjectSource::Authorization => bearer(value).map_err(|refusal| refusal.claim(header))?,
             SubjectSource::Header { .. } => value,
         };
-        // Envoy joins repeated headers of some names, `authorization` among them, into one list.
-        if token.contains(&b',') {
-            return Err(refuse(Reason::SubjectTokenDuplicated).got("a list").wanted("1"));
-        }
         if token.is_empty() {
             return Err(refuse(Reason::SubjectTokenMissing));
         }
-        if token.len() > MAX_TOKEN_LENGTH {
-            let (got, wanted) = (format!("{} bytes", token.len()), format!("at most {MAX_TOKEN_LENGTH} bytes"));
-            return Err(refuse(Reason::SubjectTokenTooLarge).got(&got).wanted(&wanted));
-        }
-        let token = str::from_utf8(token).ok().filter(|token| token.bytes().all(is_token_byte));
-        let token = token.ok_or_else(|| {
-            refuse(Reason::SubjectTokenMalformed).got("other characters").wanted("a token (RFC 6750, section 2.1)")
-        })?;
+        let token = str::from_utf8(token).map_err(|_| malformed(header))?;
         match self.elsewhere(headers, token, header) {
             Some(place) => Err(Refusal::new(Reason::SubjectTokenDuplicated)
                 .claim(place)
@@ -157,15 +147,37 @@ impl<'h> Reading<'h> {
 
     /// Where else the token stands in what is left of the request.
     fn elsewhere(&self, headers: &'h Headers, token: &str, subject_header: &str) -> Option<&'h str> {
-        let left = |name: &str| name != subject_header && name != ":path" && !self.edits.contains(&Edit::Remove(name));
+        let sent = |name| name != ":path" && !self.edits.contains(&Edit::Remove(name));
         if credential::holds(self.path.as_str().as_bytes(), token) {
             return Some(":path");
         }
         headers
             .iter()
-            .find(|(name, value)| credential::holds(value, token) && left(name))
+            .find(|(name, value)| name != subject_header && credential::holds(value, token) && sent(name))
             .map(|(name, _)| name.as_str())
     }
+}
+
+/// Whether a subject token is one that may be sent to an STS.
+///
+/// # Errors
+/// The refusal, which names the header and never the token.
+pub fn check_form(token: &str, route: &ExchangeRoute) -> Result<(), Refusal> {
+    let header = route.subject_header();
+    // Envoy joins repeated headers of some names, `authorization` among them, into one list.
+    if token.contains(',') {
+        return Err(Refusal::new(Reason::SubjectTokenDuplicated).claim(header).got("a list").wanted("1"));
+    }
+    if token.len() > MAX_TOKEN_LENGTH {
+        let (got, wanted) = (format!("{} bytes", token.len()), format!("at most {MAX_TOKEN_LENGTH} bytes"));
+        return Err(Refusal::new(Reason::SubjectTokenTooLarge).claim(header).got(&got).wanted(&wanted));
+    }
+    if token.bytes().all(is_token_byte) { Ok(()) } else { Err(malformed(header)) }
+}
+
+fn malformed(header: &str) -> Refusal {
+    let refusal = Refusal::new(Reason::SubjectTokenMalformed).claim(header);
+    refusal.got("other characters").wanted("a token (RFC 6750, section 2.1)")
 }
 
 /// The headers that a request without an `exchange` route must not carry on: those of our namespace, or every carrier.

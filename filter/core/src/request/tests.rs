@@ -21,7 +21,9 @@ fn headers(list: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
 fn token(list: &[(&str, &str)], settings: &str) -> Result<String, Reason> {
     let (headers, route) = (headers(list), route(settings));
     let reading = Reading::new(&headers, &route);
-    reading.subject_token(&headers, &route).map(str::to_owned).map_err(|refusal| refusal.reason().unwrap())
+    let token = reading.subject_token(&headers, &route);
+    let token = token.and_then(|token| check_form(token, &route).map(|()| token.to_owned()));
+    token.map_err(|refusal| refusal.reason().unwrap())
 }
 
 #[test]
