@@ -67,7 +67,7 @@ pub fn table(plan: &Plan, measured: &[Measured]) -> String {
     );
     _ = writeln!(
         text,
-        "{:<28} {:>24} {:>24} {:>10} {:>8}",
+        "{:<30} {:>24} {:>24} {:>10} {:>8}",
         "variant", "CPU per request, µs", "added, µs", "rps", "RSS, MB"
     );
     for one in measured {
@@ -77,7 +77,7 @@ pub fn table(plan: &Plan, measured: &[Measured]) -> String {
         let memory = one.resident / 1_000_000;
         _ = writeln!(
             text,
-            "{:<28} {:>23} {:>23} {:>10.0} {memory:>8}",
+            "{:<30} {:>23} {:>23} {:>10.0} {memory:>8}",
             one.variant.title(),
             spread(row.cpu),
             added,

@@ -1,4 +1,4 @@
-//! The three Envoys. Their bootstraps differ in one HTTP filter and in nothing else.
+//! The Envoys that are compared. Their bootstraps differ in what stands before the router and in nothing else.
 
 use std::{
     net::SocketAddr,
@@ -7,29 +7,37 @@ use std::{
 
 use harness::{
     Result,
+    bootstrap::{Document, Placement},
     edge::{Edge, Start},
 };
 use serde_json::{Value, json};
 
-use crate::{credential::issued, peer::Peers};
+use crate::{
+    credential::{self, issued},
+    peer::Peers,
+};
 
 /// What stands between the listener and the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
     Router,
     CredentialInjector,
+    /// The filter without the check behind it, to tell the cost of one from the other. Nobody should run this.
+    FilterUnchecked,
+    /// What ships: the filter, and behind it the check that Envoy's choice of route is still the same.
     Filter,
 }
 
 impl Variant {
     /// All of them, the one to compare with first.
-    pub const ALL: [Self; 3] = [Self::Router, Self::CredentialInjector, Self::Filter];
+    pub const ALL: [Self; 4] = [Self::Router, Self::CredentialInjector, Self::FilterUnchecked, Self::Filter];
 
     /// Its name in the results.
     pub fn name(self) -> &'static str {
         match self {
             Self::Router => "router",
             Self::CredentialInjector => "credential_injector",
+            Self::FilterUnchecked => "cloakroom_unchecked",
             Self::Filter => "cloakroom",
         }
     }
@@ -39,7 +47,16 @@ impl Variant {
         match self {
             Self::Router => "plain router",
             Self::CredentialInjector => "Envoy's credential_injector",
+            Self::FilterUnchecked => "Cloakroom without route check",
             Self::Filter => "Cloakroom, cache hit",
+        }
+    }
+
+    /// How often it has to ask the STS, once per token, before all of its answers are hits.
+    pub fn exchanges(self) -> usize {
+        match self {
+            Self::Router | Self::CredentialInjector => 0,
+            Self::FilterUnchecked | Self::Filter => credential::COUNT,
         }
     }
 
@@ -47,7 +64,7 @@ impl Variant {
     pub async fn start(self, envoy: &Path, filter: &Path, folder: &Path, peers: &Peers) -> Result<Edge> {
         let bootstrap = folder.join(format!("{}.json", self.name()));
         let admin = folder.join(format!("{}.sock", self.name()));
-        std::fs::write(&bootstrap, self.bootstrap(filter, &admin, peers).to_string())?;
+        std::fs::write(&bootstrap, self.bootstrap(filter, &admin, peers)?.to_string())?;
         Edge::start(Start {
             name: self.name(),
             envoy,
@@ -61,13 +78,18 @@ impl Variant {
         .await
     }
 
-    fn bootstrap(self, filter: &Path, admin: &PathBuf, peers: &Peers) -> Value {
-        let router = json!({
+    fn bootstrap(self, filter: &Path, admin: &PathBuf, peers: &Peers) -> Result<Value> {
+        let mut filters = match self {
+            Self::Router => Vec::new(),
+            Self::CredentialInjector => vec![credential_injector()],
+            Self::FilterUnchecked => shipped(filter)?.into_iter().take(1).collect(),
+            Self::Filter => shipped(filter)?,
+        };
+        filters.push(json!({
             "name": "envoy.filters.http.router",
             "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}
-        });
-        let filters: Vec<_> = self.http_filter(filter).into_iter().chain([router]).collect();
-        json!({
+        }));
+        Ok(json!({
             "admin": {"address": {"pipe": {"path": admin, "mode": 384}}},
             "static_resources": {
                 "secrets": [{"name": "credential", "generic_secret": {
@@ -92,48 +114,39 @@ impl Variant {
                 }],
                 "clusters": [cluster("service", peers.service), cluster("sts", peers.sts.address())]
             }
-        })
+        }))
     }
+}
 
-    fn http_filter(self, filter: &Path) -> Option<Value> {
-        match self {
-            Self::Router => None,
-            Self::CredentialInjector => Some(json!({
-                "name": "envoy.filters.http.credential_injector",
+fn credential_injector() -> Value {
+    json!({
+        "name": "envoy.filters.http.credential_injector",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
+            "overwrite": true,
+            "credential": {
+                "name": "envoy.http.injected_credentials.generic",
                 "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
-                    "overwrite": true,
-                    "credential": {
-                        "name": "envoy.http.injected_credentials.generic",
-                        "typed_config": {
-                            "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
-                            "credential": {"name": "credential"},
-                            "header": "authorization"
-                        }
-                    }
+                    "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
+                    "credential": {"name": "credential"},
+                    "header": "authorization"
                 }
-            })),
-            Self::Filter => Some(json!({
-                "name": "cloakroom",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                    "config": {
-                        "name": "cloakroom",
-                        "root_id": "cloakroom",
-                        "failure_policy": "FAIL_RELOAD",
-                        "vm_config": {
-                            "vm_id": "cloakroom-egress",
-                            "runtime": "envoy.wasm.runtime.v8",
-                            "code": {"local": {"filename": filter}}
-                        },
-                        "configuration": {
-                            "@type": "type.googleapis.com/google.protobuf.StringValue",
-                            "value": plugin().to_string()
-                        }
-                    }
-                }
-            })),
+            }
         }
+    })
+}
+
+/// All that `envoy/egress.yaml` has before the router, with routes of our own.
+fn shipped(filter: &Path) -> Result<Vec<Value>> {
+    let mut egress = Document::read("envoy/egress.yaml")?;
+    egress.edit_plugin(|settings| *settings = plugin())?;
+    let folder = filter.parent().unwrap_or(filter).to_string_lossy().into_owned();
+    egress.place(&Placement { folders: vec![("/usr/local/lib/cloakroom", folder)], ..Placement::default() });
+    let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+    let mut filters = egress.0.pointer(filters).and_then(Value::as_array).cloned().unwrap_or_default();
+    match filters.pop() {
+        Some(router) if router["name"] == "envoy.filters.http.router" && !filters.is_empty() => Ok(filters),
+        _ => Err("envoy/egress.yaml has no HTTP filters that end in the router".into()),
     }
 }
 
