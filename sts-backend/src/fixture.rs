@@ -14,6 +14,7 @@ use crate::{
     clock,
     config::Config,
     finding,
+    identity::fake_issuer::FakeIssuer,
     keys::SigningKeys,
     serve::put_together,
     store::{EmbeddedStore, Store},
@@ -98,12 +99,29 @@ impl Fixture {
 
     /// Leaves one source, whose keys can be had from nobody: nothing of a test leaves this machine.
     pub fn without_network(self) -> Self {
+        self.with_source(
+            "{ kubernetes: { issuer: \"https://cluster.test\", cluster: test } }",
+            "{ uri: \"https://127.0.0.1:1/jwks\", allow_private_addresses: true }",
+        )
+    }
+
+    /// Leaves one source, `https://issuer.test`, whose keys `issuer` publishes at `/jwks`.
+    pub fn with_issuer(self, issuer: &FakeIssuer) -> Self {
+        self.write("tls/issuer.crt", &issuer.ca_pem);
+        let uri = format!("{}/jwks", issuer.url);
+        self.with_source(
+            "{ oidc: { issuer: \"https://issuer.test\", algorithms: [ES256] } }",
+            &format!("{{ uri: \"{uri}\", ca_file: tls/issuer.crt, allow_private_addresses: true }}"),
+        )
+    }
+
+    fn with_source(self, preset: &str, jwks: &str) -> Self {
         let (before, rest) = EXAMPLE.split_once("\nsources:").unwrap();
         let (_, after) = rest.split_once("\ntargets:").unwrap();
-        let source = "sources:\n  - name: cluster\n    audience: https://sts.cloakroom.test\n    preset: \
-                      { kubernetes: { issuer: \"https://cluster.test\", cluster: test } }\n    jwks: \
-                      { uri: \"https://127.0.0.1:1/jwks\", allow_private_addresses: true }\n\n";
-        self.write("cloakroom.yaml", format!("{before}\n{source}targets:{after}"));
+        let source = format!(
+            "sources:\n  - name: only\n    audience: https://sts.cloakroom.test\n    preset: {preset}\n    jwks: {jwks}\n"
+        );
+        self.write("cloakroom.yaml", format!("{before}\n{source}\ntargets:{after}"));
         self
     }
 

@@ -1,6 +1,6 @@
 //! What is counted, in the OpenMetrics text format. No label holds anything a caller chose.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -64,6 +64,7 @@ pub struct Metrics {
     issuer_ready: Family<OfSource, Gauge>,
     issuer_keys: Family<OfSource, Gauge>,
     issuer_keys_fetched: Family<OfSource, Gauge<u64, AtomicU64>>,
+    issuer_fetches: Family<OfSource, Counter>,
 }
 
 impl Default for Metrics {
@@ -82,6 +83,7 @@ impl Default for Metrics {
             issuer_ready: Family::default(),
             issuer_keys: Family::default(),
             issuer_keys_fetched: Family::default(),
+            issuer_fetches: Family::default(),
         };
         metrics.register();
         metrics
@@ -105,6 +107,7 @@ impl Metrics {
         registry.register("issuer_keys", "Keys held of the issuer", self.issuer_keys.clone());
         let help = "When the issuer's keys were fetched, in seconds since the epoch";
         registry.register("issuer_keys_fetched_timestamp_seconds", help, self.issuer_keys_fetched.clone());
+        registry.register("issuer_key_fetches", "Fetches of the issuer's keys that ended", self.issuer_fetches.clone());
     }
 
     /// An exchange ended after `seconds`; `reason` is `None` for a granted one.
@@ -159,11 +162,13 @@ impl Metrics {
         self.issuer_ready.clear();
         self.issuer_keys.clear();
         self.issuer_keys_fetched.clear();
+        self.issuer_fetches.clear();
         for issuer in issuers {
             let source = OfSource { source: issuer.source.clone() };
             self.issuer_ready.get_or_create(&source).set(i64::from(issuer.ready));
             self.issuer_keys.get_or_create(&source).set(i64::try_from(issuer.keys).unwrap_or(i64::MAX));
             self.issuer_keys_fetched.get_or_create(&source).set(issuer.fetched_at.unwrap_or(0));
+            self.issuer_fetches.get_or_create(&source).inner().store(issuer.fetches, Ordering::Relaxed);
         }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -219,10 +224,12 @@ mod tests {
             keys: 2,
             fetched_at: Some(7),
             error: None,
+            fetches: 3,
         };
         let text = metrics.text(&[issuer]).unwrap();
         assert!(text.contains(r#"cloakroom_issuer_keys{source="aws"} 2"#), "{text}");
         assert!(text.contains(r#"cloakroom_issuer_keys_fetched_timestamp_seconds{source="aws"} 7"#), "{text}");
+        assert!(text.contains(r#"cloakroom_issuer_key_fetches_total{source="aws"} 3"#), "{text}");
         assert!(!metrics.text(&[]).unwrap().contains("aws"));
     }
 }

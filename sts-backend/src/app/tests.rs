@@ -94,7 +94,7 @@ async fn a_service_that_stops_is_not_ready() {
     assert_eq!(body["status"], "not_ready");
     assert_eq!(body["draining"], true);
     assert_eq!(body["store"], "ok");
-    assert_eq!(body["issuers"][0]["source"], "cluster");
+    assert_eq!(body["issuers"][0]["source"], "only");
     assert_eq!(get(operations(&service.app), "/healthz").await.status(), StatusCode::OK);
 }
 

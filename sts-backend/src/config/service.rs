@@ -10,7 +10,7 @@ use super::{
     checker::Checker,
     raw::{RawActor, RawLimits, RawLog},
 };
-use crate::logging::MOST_OF_LIBRARIES;
+use crate::{identity::name, logging::MOST_OF_LIBRARIES};
 
 /// The version of the configuration's own form.
 const VERSION: u32 = 1;
@@ -88,6 +88,10 @@ pub(super) fn actors(
             Ok(id) if trust_domain.is_some_and(|domain| domain != id.trust_domain()) => {
                 let expected = format!("an ID of trust domain `{}`", trust_domain.unwrap_or_default());
                 checker.wrong(at, format!("`{id}`"), expected, "proxies are named in the trust domain of this service");
+            }
+            Ok(id) if name::is_derived(&id) => {
+                let expected = format!("a path that does not begin with {}", name::DERIVED.join(", "));
+                checker.wrong(at, format!("`{id}`"), expected, "there this service names workloads itself");
             }
             Ok(id) => {
                 if !actors.insert(id) {

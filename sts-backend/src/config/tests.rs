@@ -132,6 +132,7 @@ fn each_mistake_is_found_where_it_stands() {
         ),
         ("spiffe://cloakroom.test/edge/egress", "spiffe://other.test/edge", "actors[0].spiffe_id", "trust domain"),
         ("spiffe://cloakroom.test/edge/egress", "edge", "actors[0].spiffe_id", "spiffe://"),
+        ("cloakroom.test/edge/egress", "cloakroom.test/aws/egress", "actors[0].spiffe_id", "names workloads itself"),
         ("name: gcp #", "name: aws #", "sources[1].name", "`sources[0].name` has too"),
         ("5b4c2f7e-9a4e-4a8e-8f2c-1d3a6c7b8e90", "common", "sources[2].preset.entra_v2.tenant", "GUID"),
         ("algorithms: [ES256, RS256]", "algorithms: [HS256]", "sources[5].preset.oidc.algorithms[0]", "HS256"),

@@ -37,7 +37,7 @@ struct Issuer {
 
 impl From<IssuerReadiness> for Issuer {
     fn from(readiness: IssuerReadiness) -> Self {
-        let IssuerReadiness { source, issuer, ready, keys, fetched_at, error } = readiness;
+        let IssuerReadiness { source, issuer, ready, keys, fetched_at, error, fetches: _ } = readiness;
         Self { source, issuer, ready, keys, fetched_at, error }
     }
 }

@@ -127,3 +127,6 @@ fn too_large() -> Response {
     let wanted = format!("at most {MAX_BODY} bytes");
     answer::http_refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", None, &wanted)
 }
+
+#[cfg(test)]
+mod tests;

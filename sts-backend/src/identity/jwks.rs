@@ -88,6 +88,8 @@ pub struct IssuerReadiness {
     pub fetched_at: Option<u64>,
     /// Why the last fetch failed, where it did.
     pub error: Option<String>,
+    /// How many fetches have ended, well or not.
+    pub fetches: u64,
 }
 
 /// Why no key was found for a token.
@@ -251,6 +253,7 @@ impl IssuerKeys {
             keys: held.map_or(0, |held| held.set.keys().len()),
             fetched_at: held.map(|held| held.fetched_at),
             error: self.last_error().map(|error| error.to_string()),
+            fetches: self.ended.load(Ordering::Acquire),
         }
     }
 
