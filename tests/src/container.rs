@@ -79,3 +79,20 @@ fn known_cloud(name: &str) -> Result<Cloud> {
     let names: Vec<_> = Cloud::ALL.iter().map(|cloud| cloud.name()).collect();
     Cloud::named(name).ok_or_else(|| format!("`{name}` is no cloud; expected one of {}", names.join(", ")).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_contradict_nothing() {
+        #[derive(Parser)]
+        struct Arguments {
+            #[command(subcommand)]
+            _container: Container,
+        }
+        Arguments::command().debug_assert();
+    }
+}

@@ -18,6 +18,8 @@ use crate::{
 
 /// Where a workload finds its clouds and its edge, and where it keeps its tokens.
 #[derive(Clone, Debug, Args)]
+// The subcommand of the same name has a group of its own.
+#[group(skip)]
 pub struct Workload {
     /// Where the clouds give out tokens.
     #[arg(long, default_value = "https://clouds:9443")]
