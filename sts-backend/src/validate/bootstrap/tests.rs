@@ -277,3 +277,40 @@ fn findings_name_the_line_of_a_file() {
     assert_eq!(validation.findings.len(), 1);
     assert_eq!(validation.findings[0].line, Some(line));
 }
+
+/// Every place of a document, as JSON pointers.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Array(list) => list.iter().enumerate().for_each(|(i, item)| places(item, &format!("{at}/{i}"), found)),
+        Value::Object(map) => map.iter().for_each(|(name, item)| {
+            places(item, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found);
+        }),
+        _ => {}
+    }
+}
+
+#[test]
+fn whatever_stands_in_a_bootstrap_it_is_judged_and_not_choked_on() {
+    let good = good();
+    let mut pointers = Vec::new();
+    places(&good, "", &mut pointers);
+    assert!(pointers.len() > 300);
+    for pointer in &pointers {
+        for other in [Value::Null, json!(true), json!(-1.5), json!("x"), json!([{}, []]), json!({"@type": 7})] {
+            let mut document = good.clone();
+            *document.pointer_mut(pointer).unwrap() = other;
+            let lines = Lines::default();
+            let mut report = Report::new(Path::new("bootstrap.yaml"), &lines);
+            let managers = check(&At::root(&document), &mut report);
+            assert!(managers <= 1, "{pointer}");
+        }
+    }
+}
+
+#[test]
+fn no_member_of_the_plugin_can_be_lost_unnoticed() {
+    for name in ["failure_policy", "vm_config", "configuration"] {
+        assert!(!manager_with(&format!("{PLUGIN}/{name}"), Value::Null).is_empty(), "{name}");
+    }
+}
