@@ -1,5 +1,9 @@
 //! The whole pipeline, with a real issuer over TLS, real policies and a real store.
 
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
 use serde_json::{Value, json};
 use token::{
     base64url,
@@ -34,6 +38,12 @@ const POLICY: &str = r#"
            action == Cloakroom::Action::"exchange",
            resource == Cloakroom::Target::"https://reports.test")
     when { context.actor == Cloakroom::Proxy::"spiffe://td.test/edge/egress" };
+
+    @id("capped") @ttl("1h")
+    permit(principal, action == Cloakroom::Action::"exchange", resource == Cloakroom::Target::"https://short.test");
+
+    @id("plain")
+    permit(principal, action == Cloakroom::Action::"exchange", resource == Cloakroom::Target::"https://plain.test");
 
     @id("direct") @scope("reports.read")
     permit(principal == Cloakroom::Workload::"spiffe://td.test/oidc/test/job",
@@ -86,7 +96,13 @@ impl World {
             direct_default_life: 300,
             actors: BTreeSet::from([SpiffeId::parse(PROXY).unwrap()]),
             sources: Arc::new(Sources::new(vec![source], "td.test", None).unwrap()),
-            targets: Targets::new(vec![target("reports", 3600), target("other", 3600)]).unwrap(),
+            targets: Targets::new(vec![
+                target("reports", 3600),
+                target("other", 3600),
+                target("plain", 3600),
+                target("short", 20),
+            ])
+            .unwrap(),
             policy: Policy::load(&[("policy.cedar".into(), POLICY.into())]).map_err(|e| format!("{e:?}")).unwrap(),
         };
         let memory: Arc<dyn Store> = Arc::new(EmbeddedStore::in_memory().unwrap());
@@ -206,6 +222,17 @@ async fn no_token_outlives_the_one_it_was_made_from() {
     request.subject_token = Secret::new(world.subject_token(json!({"exp": NOW + 7})));
     let released = world.ask(&request).await.unwrap();
     assert_eq!((released.response().expires_in, world.read(&released).exp), (7, NOW + 7));
+}
+
+#[tokio::test]
+async fn the_shortest_life_wins() {
+    let world = World::start().await;
+    for (resource, life) in [("https://reports.test", 60), ("https://plain.test", 90), ("https://short.test", 20)] {
+        let request = ExchangeRequest { resource: vec![resource.into()], scope: None, ..world.request() };
+        let released = world.ask(&request).await.unwrap();
+        assert_eq!(released.response().expires_in, life, "permit, default or destination: {resource}");
+        assert_eq!(world.read(&released).exp, NOW + life);
+    }
 }
 
 #[tokio::test]
@@ -349,4 +376,38 @@ async fn nothing_is_released_while_the_record_is_being_written() {
     }
     store.0.add_permits(1);
     assert!(asking.await.is_ok());
+}
+
+#[test]
+fn whatever_is_sent_is_answered_and_recorded() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let world = runtime.block_on(World::start());
+    let token = world.subject_token(json!({}));
+    let part = prop_oneof![
+        any::<Vec<u8>>(),
+        Just(world.request().to_form().into_bytes()),
+        Just(b"&subject_token=".to_vec()),
+        Just(b"&resource=https%3A%2F%2Freports.test".to_vec()),
+        Just(token.into_bytes()),
+    ];
+    let form = proptest::collection::vec(part, 0..4).prop_map(|parts| parts.concat());
+    let mut runner = TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
+    let asked = std::cell::Cell::new(0);
+    runner
+        .run(&(form, any::<bool>()), |(form, direct)| {
+            let caller = if direct { Caller::Direct } else { proxy() };
+            let answer = runtime.block_on(world.exchange.exchange(&caller, &form, None, NOW));
+            let decision_id = match &answer {
+                Ok(released) => released.decision_id(),
+                Err(refused) => refused.decision_id(),
+            };
+            let leaves = runtime.block_on(world.store.leaves(asked.get(), 10)).unwrap();
+            asked.set(asked.get() + 1);
+            prop_assert_eq!(leaves.len(), 1);
+            let leaf = Leaf::from_bytes(&leaves[0].1).unwrap();
+            prop_assert_eq!(&leaf.decision_id, decision_id);
+            prop_assert_eq!(leaf.outcome == Outcome::Granted, answer.is_ok());
+            Ok(())
+        })
+        .unwrap();
 }

@@ -1,0 +1,81 @@
+//! The figures, as a table and as JSON.
+
+use std::{
+    fmt::Write,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use crate::{
+    exchange,
+    rounds::{Figure, Plan},
+    signature,
+};
+
+/// Everything that was measured.
+#[derive(Serialize)]
+pub struct Report {
+    /// Too short to be believed: only shows that the bench works.
+    pub quick: bool,
+    pub plan: Plan,
+    pub exchanges: Vec<exchange::Measured>,
+    pub signatures: Vec<signature::Measured>,
+}
+
+impl Report {
+    /// The table that is printed.
+    pub fn table(&self) -> String {
+        let mut text = String::new();
+        if self.quick {
+            text.push_str("quick run: the figures mean nothing\n\n");
+        }
+        // Writing to a `String` cannot fail.
+        _ = writeln!(
+            text,
+            "{:7} {:>8} {:17} {:6} {:>7} {:>26} {:>9} {:>10}",
+            "subject", "policies", "on", "store", "at once", "exchanges/s per core", "us each", "per second"
+        );
+        for one in &self.exchanges {
+            _ = writeln!(
+                text,
+                "{:7} {:>8} {:17} {:6} {:>7} {:>26} {:>9.1} {:>10.0}",
+                one.subject,
+                one.policies,
+                one.policies_on,
+                one.store,
+                one.at_once,
+                spread(&one.per_core),
+                1e6 / one.per_core.median,
+                one.per_second.median
+            );
+        }
+        _ = writeln!(text, "\n{:14} {:11} {:>26} {:>9}", "operation", "library", "operations/s per core", "us each");
+        for one in &self.signatures {
+            let each = 1e6 / one.per_core.median;
+            _ = writeln!(text, "{:14} {:11} {:>26} {each:>9.1}", one.operation, one.library, spread(&one.per_core));
+        }
+        text
+    }
+
+    /// Writes `bench/sts.json` in the target folder and says where that is.
+    pub fn write(&self) -> io::Result<PathBuf> {
+        let path = folder().join("sts.json");
+        fs::write(&path, serde_json::to_string_pretty(self)?)?;
+        Ok(path)
+    }
+}
+
+/// `target/bench`, found from the program itself: `target/PROFILE/deps/sts-...`.
+pub fn folder() -> PathBuf {
+    let program = std::env::current_exe().expect("a running program has a path");
+    let target = program.ancestors().nth(3).unwrap_or(Path::new("target"));
+    let folder = target.join("bench");
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    folder
+}
+
+fn spread(figure: &Figure) -> String {
+    format!("{:.0} ({:.0}..{:.0})", figure.median, figure.lowest, figure.highest)
+}
