@@ -29,7 +29,6 @@ mod files;
 mod listeners;
 mod raw;
 mod service;
-mod shared_audience;
 mod sources;
 
 use checker::Checker;

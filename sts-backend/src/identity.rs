@@ -8,6 +8,7 @@ mod fetch;
 mod jwks;
 pub mod name;
 mod preset;
+mod shared_audience;
 pub mod source;
 mod sources;
 mod subject;
@@ -15,6 +16,7 @@ mod validity;
 
 pub use jwks::IssuerReadiness;
 pub use preset::Platform;
-pub use source::{JwksSettings, Preset, SourceError, SourceSettings};
+pub use shared_audience::user_of as user_of_audience;
+pub use source::{JwksSettings, Preset, SourceError, SourceSettings, check_all as check_sources};
 pub use sources::Sources;
 pub use subject::VerifiedSubject;

@@ -39,6 +39,11 @@ impl<'f> Checker<'f> {
         });
     }
 
+    /// How many mistakes were noted.
+    pub fn count(&self) -> usize {
+        self.findings.len()
+    }
+
     /// Notes a mistake in another file.
     pub fn wrong_elsewhere(&mut self, finding: Finding) {
         self.findings.push(finding);

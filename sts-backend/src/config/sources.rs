@@ -8,9 +8,8 @@ use super::{
     checker::Checker,
     files,
     raw::{RawJwks, RawPreset, RawSource},
-    shared_audience,
 };
-use crate::identity::{JwksSettings, Preset, SourceSettings};
+use crate::identity::{self, JwksSettings, Preset, SourceSettings};
 
 const NAME: &str = "a name of letters, digits, `-`, `.` and `_`";
 
@@ -18,6 +17,7 @@ pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<Sourc
     if raw.is_empty() {
         checker.wrong("sources", "no source", "one at least", "name the issuers whose tokens are to be believed");
     }
+    let before = checker.count();
     let mut sources = Vec::new();
     let mut names = BTreeMap::new();
     let mut issuers = BTreeMap::new();
@@ -30,7 +30,7 @@ pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<Sourc
         let audience = audience(checker, &format!("{at}.audience"), source.audience);
         let jwks = jwks(checker, &format!("{at}.jwks"), source.jwks);
         let Some(preset) = preset(checker, &format!("{at}.preset"), source.preset) else { continue };
-        let issuer = issuer_of(&preset);
+        let issuer = preset.issuers().into_iter().next().unwrap_or_default();
         once(checker, &mut issuers, format!("{at}.preset"), &issuer);
         if audience.as_deref() == Some(issuer.as_str()) {
             let found = format!("`{issuer}`, the issuer's own name");
@@ -41,6 +41,12 @@ pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<Sourc
         if let (Some(audience), Some(jwks)) = (audience, jwks) {
             sources.push(SourceSettings { name: source.name, audience, preset, jwks });
         }
+    }
+    // What only the sources themselves can say: which names they would give, and where their keys come from.
+    if checker.count() == before
+        && let Err(error) = identity::check_sources(&sources)
+    {
+        checker.wrong("sources", error.to_string(), "sources that cannot be confused", "correct the source it names");
     }
     sources
 }
@@ -60,7 +66,7 @@ fn audience(checker: &mut Checker<'_>, at: &str, audience: Option<String>) -> Op
     let remedy = "set it, and have the workloads ask their platform for tokens with exactly this audience";
     match audience {
         Some(audience) if !audience.trim().is_empty() => {
-            if let Some(user) = shared_audience::user_of(&audience) {
+            if let Some(user) = identity::user_of_audience(&audience) {
                 let found = format!("`{audience}`, the audience of {user}");
                 let remedy = "tokens made for somebody else would be believed: choose an audience of your own";
                 checker.wrong(at, found, expected, remedy);
@@ -184,16 +190,4 @@ fn allowed(checker: &mut Checker<'_>, at: &str, names: &[String]) -> Option<Vec<
 
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
-}
-
-/// `iss` of a source's tokens.
-fn issuer_of(preset: &Preset) -> String {
-    match preset {
-        Preset::Google { .. } => "https://accounts.google.com".to_owned(),
-        Preset::EntraV1 { tenant } => format!("https://sts.windows.net/{tenant}/"),
-        Preset::EntraV2 { tenant } => format!("https://login.microsoftonline.com/{tenant}/v2.0"),
-        Preset::AwsOutbound { issuer, .. } | Preset::Kubernetes { issuer, .. } | Preset::Oidc { issuer, .. } => {
-            issuer.clone()
-        }
-    }
 }

@@ -139,24 +139,6 @@ impl Preset {
     }
 }
 
-/// Audiences that another verifier accepts: a token with one of them, sent to us, could be used there.
-pub const AUDIENCES_OF_OTHERS: [&str; 14] = [
-    "00000002-0000-0000-c000-000000000000",
-    "00000003-0000-0000-c000-000000000000",
-    "797f4846-ba00-4fd7-ba43-dac1f8f63013",
-    "api://AzureADTokenExchange",
-    "https://graph.microsoft.com",
-    "https://graph.microsoft.com/",
-    "https://graph.windows.net",
-    "https://graph.windows.net/",
-    "https://kubernetes.default.svc",
-    "https://kubernetes.default.svc.cluster.local",
-    "https://management.azure.com",
-    "https://management.azure.com/",
-    "https://management.core.windows.net/",
-    "sts.amazonaws.com",
-];
-
 fn plain_segment(claims: Claims<'_>, claim: &str, text: &str) -> Result<String, Refusal> {
     if name::is_plain(text) {
         return Ok(text.to_owned());

@@ -6,10 +6,7 @@ use http::Uri;
 use thiserror::Error;
 use token::jws::Algorithm;
 
-use super::{
-    address, name,
-    preset::{AUDIENCES_OF_OTHERS, KeyLocation},
-};
+use super::{address, name, preset::KeyLocation, shared_audience};
 
 /// The longest audience, in bytes.
 const MAX_AUDIENCE: usize = 1024;
@@ -63,7 +60,7 @@ pub enum SourceError {
     #[error("source `{0}`: a name has letters, digits, `.`, `-` and `_`")]
     Name(String),
     #[error("source `{name}`: `audience` `{audience}`: {problem}")]
-    Audience { name: String, audience: String, problem: &'static str },
+    Audience { name: String, audience: String, problem: String },
     #[error("source `{name}`: {problem}")]
     Preset { name: String, problem: String },
     #[error("source `{name}`: issuer `{issuer}` is not an https URI without query, fragment and user")]
@@ -85,7 +82,7 @@ pub enum SourceError {
 
 impl SourceSettings {
     /// What is wrong with these settings, looked at alone.
-    pub(super) fn check(&self) -> Result<(), SourceError> {
+    fn check(&self) -> Result<(), SourceError> {
         let name = || self.name.clone();
         if !name::is_plain(&self.name) || matches!(self.name.as_str(), "." | "..") {
             return Err(SourceError::Name(name()));
@@ -123,8 +120,17 @@ impl SourceSettings {
     }
 }
 
+/// What is wrong with the settings of all sources, each alone and together. Reads no file and fetches nothing.
+pub fn check_all(all: &[SourceSettings]) -> Result<(), SourceError> {
+    for source in all {
+        source.check()?;
+        source.key_location()?;
+    }
+    check_together(all)
+}
+
 /// What is wrong between the sources: names, issuers and derived names must be one source's alone.
-pub(super) fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
+fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
     let (mut names, mut issuers, mut prefixes) = (HashMap::new(), HashMap::new(), HashMap::new());
     for source in all {
         let name = || source.name.clone();
@@ -167,16 +173,15 @@ pub(super) fn uri_problem(uri: &Uri, allow_private_addresses: bool) -> Option<&'
     None
 }
 
-fn audience_problem(audience: &str) -> Option<&'static str> {
+fn audience_problem(audience: &str) -> Option<String> {
     if audience.is_empty() {
-        return Some("it is empty; name an audience that is reserved for this service");
+        return Some("it is empty; name an audience that is reserved for this service".to_owned());
     }
     if audience.len() > MAX_AUDIENCE || audience.chars().any(char::is_control) {
-        return Some("it is too long or holds control characters");
+        return Some("it is too long or holds control characters".to_owned());
     }
-    AUDIENCES_OF_OTHERS.contains(&audience).then_some(
-        "other services accept it, so a token sent here could be used there; reserve an audience for this service",
-    )
+    let other = shared_audience::user_of(audience)?;
+    Some(format!("{other} accepts it too, so a token sent here could be used there; reserve one for this service"))
 }
 
 fn is_issuer(issuer: &str) -> bool {

@@ -47,8 +47,7 @@ impl Sources {
         trust_domain: &str,
         previous: Option<&Self>,
     ) -> Result<Self, SourceError> {
-        settings.iter().try_for_each(SourceSettings::check)?;
-        source::check_together(&settings)?;
+        source::check_all(&settings)?;
         let mut sources = Self { trust_domain: trust_domain.to_owned(), all: Vec::new(), by_issuer: HashMap::new() };
         for one in settings {
             let source = Arc::new(Source::new(one, previous)?);

@@ -3,11 +3,12 @@
 //! A token with such an audience was made for somebody else: whoever receives it there could bring it here and be taken
 //! for the workload. The audience of a source must be reserved for this service alone.
 
-/// Whole audiences, lower case, without scheme-insensitive parts or trailing slash.
-const NAMES: [(&str, &str); 26] = [
+/// Whole audiences, lower case, without trailing slash.
+const NAMES: [(&str, &str); 29] = [
     ("sts.amazonaws.com", "AWS STS"),
     ("https://sts.amazonaws.com", "AWS STS"),
     ("sts.amazonaws.com.cn", "AWS STS in China"),
+    ("pods.eks.amazonaws.com", "EKS Pod Identity"),
     ("https://signin.aws.amazon.com/saml", "AWS sign-in"),
     ("api://azureadtokenexchange", "Entra workload identity federation"),
     ("api://azureadtokenexchangeusgov", "Entra workload identity federation"),
@@ -17,6 +18,8 @@ const NAMES: [(&str, &str); 26] = [
     ("https://graph.microsoft.com", "Microsoft Graph"),
     ("https://graph.windows.net", "Azure AD Graph"),
     ("00000003-0000-0000-c000-000000000000", "Microsoft Graph"),
+    ("00000002-0000-0000-c000-000000000000", "Azure AD Graph"),
+    ("797f4846-ba00-4fd7-ba43-dac1f8f63013", "Azure Resource Manager"),
     ("https://vault.azure.net", "Azure Key Vault"),
     ("https://storage.azure.com", "Azure Storage"),
     ("https://database.windows.net", "Azure SQL"),
@@ -42,7 +45,7 @@ const PREFIXES: [(&str, &str); 4] = [
 ];
 
 /// Who else uses `audience`, if somebody is known to.
-pub(super) fn user_of(audience: &str) -> Option<&'static str> {
+pub fn user_of(audience: &str) -> Option<&'static str> {
     let text = audience.trim().to_ascii_lowercase();
     let whole = text.trim_end_matches('/');
     let by_name = NAMES.iter().find(|(name, _)| *name == whole);
