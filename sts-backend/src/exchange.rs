@@ -115,7 +115,7 @@ impl Exchange {
         let subject = VerifiedSubject::verify(&self.sources, &actor, &request, now).await?;
         trail.subject(&subject);
         let grant = self.policy.decide(&actor, &subject, target, request.asked()).map_err(|denial| {
-            trail.policy(denial.policy);
+            trail.policy(denial.policy, denial.policy_reason);
             denial.refusal
         })?;
         Issued::mint(&grant, request.asked().requested_token_type, &self.terms, &self.keys, now)

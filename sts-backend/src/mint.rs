@@ -37,6 +37,7 @@ pub struct Issued {
     response: ExchangeResponse,
     claims: AccessTokenClaims,
     policy: String,
+    policy_reason: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -68,7 +69,8 @@ impl Issued {
             scope,
             authorization_details: claims.authorization_details.clone(),
         };
-        Ok(Self { response, claims, policy: grant.policy().to_owned() })
+        let policy_reason = grant.policy_reason().map(str::to_owned);
+        Ok(Self { response, claims, policy: grant.policy().to_owned(), policy_reason })
     }
 
     /// What stands in it.
@@ -84,6 +86,11 @@ impl Issued {
     /// The permit it was granted by.
     pub fn policy(&self) -> &str {
         &self.policy
+    }
+
+    /// What that permit says of itself.
+    pub fn policy_reason(&self) -> Option<&str> {
+        self.policy_reason.as_deref()
     }
 
     /// The answer. Only the record may ask for it.

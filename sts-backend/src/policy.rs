@@ -73,6 +73,8 @@ pub struct Denial {
     pub refusal: Refusal,
     /// The policy that forbids it, where one does.
     pub policy: Option<String>,
+    /// What that policy says of itself.
+    pub policy_reason: Option<String>,
 }
 
 impl Policy {
@@ -126,6 +128,11 @@ impl<'g> Grant<'g> {
     /// The permit's `@id`.
     pub fn policy(&self) -> &'g str {
         &self.terms.id
+    }
+
+    /// The permit's `@reason`.
+    pub fn policy_reason(&self) -> Option<&'g str> {
+        self.terms.reason.as_deref()
     }
 
     /// How long the permit lets a token live, in seconds, where it says so.

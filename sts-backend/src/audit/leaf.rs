@@ -34,6 +34,9 @@ pub struct Leaf {
     /// What the claim or parameter was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub got: Option<String>,
+    /// What the caller was told to do, or which policies came nearest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
     /// The digest of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_token_sha256: Option<String>,
@@ -51,6 +54,9 @@ pub struct Leaf {
     /// The policy that decided: the permit, or what forbids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// What that policy says of itself: its `@reason`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_reason: Option<String>,
     /// The digest of schema and policies.
     pub policy_version: String,
     /// The stable code of a refusal.

@@ -33,12 +33,14 @@ impl Trail {
             detail: None,
             exp: None,
             got: None,
+            help: None,
             issued_token_sha256: None,
             issuer: None,
             jti: None,
             listener: None,
             outcome: Outcome::Refused,
             policy: None,
+            policy_reason: None,
             policy_version: policy_version.to_owned(),
             reason: None,
             requested_token_type: None,
@@ -84,14 +86,16 @@ impl Trail {
     }
 
     /// A policy decided.
-    pub fn policy(&mut self, policy: Option<String>) {
+    pub fn policy(&mut self, policy: Option<String>, policy_reason: Option<String>) {
         self.leaf.policy = policy;
+        self.leaf.policy_reason = policy_reason;
     }
 
     pub(super) fn granted(mut self, issued: &Issued) -> Leaf {
         let claims = issued.claims();
         self.leaf.outcome = Outcome::Granted;
         self.leaf.policy = Some(issued.policy().to_owned());
+        self.leaf.policy_reason = issued.policy_reason().map(str::to_owned);
         self.leaf.scope_granted = (!claims.scope.is_empty()).then(|| claims.scope.to_string());
         self.leaf.jti = Some(claims.jti.clone());
         self.leaf.exp = Some(claims.exp);
@@ -106,6 +110,7 @@ impl Trail {
         self.leaf.detail = Some(refusal.detail().to_owned());
         self.leaf.claim = own(refusal.claim_name());
         self.leaf.got = own(refusal.got_value());
+        self.leaf.help = own(refusal.advice());
         self.leaf.wanted = own(refusal.wanted_value());
         self.leaf
     }

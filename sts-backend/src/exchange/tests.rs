@@ -33,7 +33,7 @@ const POLICY: &str = r#"
     permit(principal == Cloakroom::Proxy::"spiffe://td.test/edge/egress", action == Cloakroom::Action::"act_for", resource)
     unless { resource.subject == "stranger" };
 
-    @id("reports") @ttl("60s") @scope("reports.read reports.list") @methods("GET") @paths("/reports/*")
+    @id("reports") @reason("nightly reports") @ttl("60s") @scope("reports.read reports.list") @methods("GET") @paths("/reports/*")
     permit(principal == Cloakroom::Workload::"spiffe://td.test/oidc/test/job",
            action == Cloakroom::Action::"exchange",
            resource == Cloakroom::Target::"https://reports.test")
@@ -192,6 +192,7 @@ async fn a_permitted_request_gets_a_token_that_names_workload_and_proxy() {
     assert_eq!(leaf.actor.as_deref(), Some(PROXY));
     assert_eq!((leaf.subject.as_deref(), leaf.source.as_deref()), (Some(JOB), Some("test")));
     assert_eq!((leaf.target.as_deref(), leaf.policy.as_deref()), (Some("https://reports.test"), Some("reports")));
+    assert_eq!(leaf.policy_reason.as_deref(), Some("nightly reports"));
     assert_eq!((leaf.jti, leaf.exp), (Some(claims.jti), Some(NOW + 60)));
     assert_eq!((leaf.route.as_deref(), leaf.listener.as_deref()), (Some("r1"), Some("egress")));
     assert_eq!(leaf.subject_token_sha256, Some(request.subject_token.fingerprint()));

@@ -123,13 +123,13 @@ impl<'q> Question<'q> {
             .got(asked)
             .wanted(wanted)
             .help("ask for less, or leave `scope` out to get what the permit grants");
-        Denial { refusal, policy: candidates.first().map(|terms| terms.id.clone()) }
+        Denial { refusal, policy: candidates.first().map(|terms| terms.id.clone()), policy_reason: None }
     }
 
     fn broken(&self, reason: Reason, error: &Unaskable) -> Denial {
         tracing::error!(cause = error.0, "a decision could not be made");
         let refusal = Refusal::new(reason, "the decision could not be made, so it is no").claim("policy").got(&error.0);
-        Denial { refusal: refusal.wanted("policies that can be evaluated"), policy: None }
+        Denial { refusal: refusal.wanted("policies that can be evaluated"), policy: None, policy_reason: None }
     }
 
     fn workload(&self) -> EntityUid {
@@ -193,22 +193,21 @@ fn is_allowed(response: &Response) -> bool {
 
 /// Says of a denial which policy forbids it, or which permits come nearest.
 fn explain(refusal: Refusal, response: &Response, nearest: &[String], slices: &Slices) -> Denial {
-    let errors: Vec<_> = response.diagnostics().errors().map(ToString::to_string).collect();
-    if let Some(error) = errors.first() {
-        return Denial { refusal: refusal.help(format!("a policy could not be evaluated: {error}")), policy: None };
+    let denial = |help: String| Denial { refusal: refusal.help(help), policy: None, policy_reason: None };
+    if let Some(error) = response.diagnostics().errors().next() {
+        return denial(format!("a policy could not be evaluated: {error}"));
     }
     if let Some(forbid) = response.diagnostics().reason().next() {
-        let words = slices.terms(forbid.as_ref()).and_then(|terms| terms.reason.clone());
-        let words = words.map_or(String::new(), |words| format!(": {words}"));
-        let policy = Some(forbid.to_string());
-        return Denial { refusal: refusal.help(format!("policy `{forbid}` forbids it{words}")), policy };
+        let policy_reason = slices.terms(forbid.as_ref()).and_then(|terms| terms.reason.clone());
+        let words = policy_reason.as_ref().map_or(String::new(), |words| format!(": {words}"));
+        let denial = denial(format!("policy `{forbid}` forbids it{words}"));
+        return Denial { policy: Some(forbid.to_string()), policy_reason, ..denial };
     }
-    let help = match nearest {
+    denial(match nearest {
         [] => "no permit names this pair".to_owned(),
         [one] => format!("permit `{one}` names this pair, but its conditions do not hold"),
         many => format!("{} permits name this pair, but no one's conditions hold: {}", many.len(), many.join(", ")),
-    };
-    Denial { refusal: refusal.help(help), policy: None }
+    })
 }
 
 fn request(
