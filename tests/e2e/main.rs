@@ -1,1 +1,43 @@
+//! The whole path, end to end: each module holds one thing that must be true of it.
 
+/// A first call from every cloud, and what the service is told.
+mod first_call;
+
+/// One question to the STS for any number of identical requests.
+mod cache;
+
+/// The STS is gone, hangs, and comes back.
+mod outage;
+
+/// What is refused, with which status and which words.
+mod refusal;
+
+/// Every fact of a decision, changed on a warm cache.
+mod facts;
+
+/// Tokens in logs: none.
+mod secrecy;
+
+/// The filter's statistics in Envoy, the STS's own.
+mod metrics;
+
+/// The shipped files, and what is said of wrong ones.
+mod config;
+
+/// Policy and configuration changed while everything runs.
+mod reload;
+
+/// The issuers' keys and the STS's own, over rotations and restarts.
+mod keys;
+
+/// An app that only speaks https.
+mod https_app;
+
+/// Who may ask the STS, asked directly.
+mod sts;
+
+/// Clients that others wrote.
+mod interop;
+
+/// `cargo demo`.
+mod demo;

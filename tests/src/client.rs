@@ -1,8 +1,14 @@
 //! An HTTP client for tests: a private CA, an optional certificate, and every header as it is given.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
+    io,
+    net::SocketAddr,
     path::Path,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -11,11 +17,15 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Bytes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client as Pool, connect::HttpConnector},
+    client::legacy::{
+        Client as Pool,
+        connect::{HttpConnector, dns::Name},
+    },
     rt::{TokioExecutor, TokioIo},
 };
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use tower::Service;
 
 use crate::{Result, pki::Pki};
 
@@ -25,8 +35,12 @@ pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 /// A client with a pool of connections of its own.
 #[derive(Clone)]
 pub struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Body>,
+    pool: Pool<HttpsConnector<HttpConnector<Hosts>>, Body>,
 }
+
+/// Where names lead, before the system is asked.
+#[derive(Clone, Default)]
+struct Hosts(Arc<BTreeMap<String, SocketAddr>>);
 
 /// An answer, read to its end.
 #[derive(Clone, Debug)]
@@ -56,8 +70,22 @@ impl Client {
         Ok(Self::with(builder(Some(&pki.ca()))?.with_client_auth_cert(chain, key)?))
     }
 
+    /// A client of a host whose `/etc/hosts` leads these names elsewhere, ports included.
+    pub fn with_hosts(pki: &Pki, hosts: &[(&str, SocketAddr)]) -> Result<Self> {
+        let hosts = hosts.iter().map(|(name, address)| ((*name).to_owned(), *address)).collect();
+        Ok(Self::resolving(builder(Some(&pki.ca()))?.with_no_client_auth(), Hosts(Arc::new(hosts))))
+    }
+
     fn with(tls: ClientConfig) -> Self {
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        Self::resolving(tls, Hosts::default())
+    }
+
+    fn resolving(tls: ClientConfig, hosts: Hosts) -> Self {
+        let mut connector = HttpConnector::new_with_resolver(hosts);
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
         Self { pool: Pool::builder(TokioExecutor::new()).build(connector) }
     }
 
@@ -94,6 +122,27 @@ impl Client {
             request = request.header(*name, *value);
         }
         self.send(request.body(full(body))?).await
+    }
+}
+
+impl Service<Name> for Hosts {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let known = self.0.get(name.as_str()).copied();
+        Box::pin(async move {
+            let addresses = match known {
+                Some(address) => vec![address],
+                None => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
+            };
+            Ok(addresses.into_iter())
+        })
     }
 }
 

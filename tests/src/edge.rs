@@ -58,7 +58,7 @@ impl Edge {
                 return Some(Err(ended));
             }
             let ready = get_over_socket(&start.admin, "/ready").await.is_ok_and(|answer| answer.status.is_success());
-            if ready { listener_address(&start.admin).await.map(Ok) } else { None }
+            if ready { listeners(&start.admin).await.first().copied().map(Ok) } else { None }
         })
         .await;
         match ready.and_then(|address| address) {
@@ -67,9 +67,14 @@ impl Edge {
         }
     }
 
-    /// Where its listener is.
+    /// Where its first listener is.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where all its listeners are.
+    pub async fn addresses(&self) -> Result<Vec<SocketAddr>> {
+        Ok(listeners(&self.admin).await)
     }
 
     /// The process.
@@ -102,9 +107,16 @@ pub fn sum(text: &str, name: &str, labels: &[&str]) -> f64 {
         .sum()
 }
 
-async fn listener_address(admin: &Path) -> Option<SocketAddr> {
-    let listeners: Value = get_over_socket(admin, "/listeners?format=json").await.ok()?.json().ok()?;
-    let address = listeners.pointer("/listener_statuses/0/local_address/socket_address")?;
+/// The addresses of all listeners, once every one of them has its port.
+async fn listeners(admin: &Path) -> Vec<SocketAddr> {
+    let Ok(answer) = get_over_socket(admin, "/listeners?format=json").await else { return Vec::new() };
+    let Ok(json) = answer.json() else { return Vec::new() };
+    let statuses = json["listener_statuses"].as_array().cloned().unwrap_or_default();
+    statuses.iter().map(address).collect::<Option<_>>().unwrap_or_default()
+}
+
+fn address(status: &Value) -> Option<SocketAddr> {
+    let address = status.pointer("/local_address/socket_address")?;
     let port = u16::try_from(address["port_value"].as_u64()?).ok().filter(|port| *port != 0)?;
     Some(SocketAddr::new(address["address"].as_str()?.parse().ok()?, port))
 }

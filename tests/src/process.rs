@@ -27,6 +27,8 @@ pub struct Process {
 pub enum Signal {
     /// Ask it to end.
     Terminate,
+    /// What Ctrl-C sends.
+    Interrupt,
     /// End it without a chance to say anything.
     Kill,
     /// Freeze it: its sockets stay open and nobody answers.
@@ -77,6 +79,7 @@ impl Process {
         }
         let number = match signal {
             Signal::Terminate => libc::SIGTERM,
+            Signal::Interrupt => libc::SIGINT,
             Signal::Kill => libc::SIGKILL,
             Signal::Pause => libc::SIGSTOP,
             Signal::Continue => libc::SIGCONT,

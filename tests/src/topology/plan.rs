@@ -40,6 +40,7 @@ pub struct Plan {
     egress_component_log_level: Option<&'static str>,
     egress_edits: Vec<Edit>,
     plugin_edits: Vec<Edit>,
+    destination_edits: Vec<Edit>,
     sts_edits: Vec<Edit>,
     policy: Option<String>,
     children: Option<PathBuf>,
@@ -57,6 +58,7 @@ impl Default for Plan {
             egress_component_log_level: None,
             egress_edits: Vec::new(),
             plugin_edits: Vec::new(),
+            destination_edits: Vec::new(),
             sts_edits: Vec::new(),
             policy: None,
             children: None,
@@ -106,6 +108,13 @@ impl Plan {
     #[must_use]
     pub fn plugin(mut self, edit: impl FnOnce(&mut Value) + Send + 'static) -> Self {
         self.plugin_edits.push(Box::new(edit));
+        self
+    }
+
+    /// Changes the destination edge's bootstrap.
+    #[must_use]
+    pub fn destination(mut self, edit: impl FnOnce(&mut Value) + Send + 'static) -> Self {
+        self.destination_edits.push(Box::new(edit));
         self
     }
 
@@ -164,6 +173,7 @@ impl Plan {
 
         let admin = |name: &str| folder.path().join("run").join(format!("{name}-admin.sock"));
         let mut destination = Document::read("envoy/destination.yaml")?;
+        self.destination_edits.into_iter().for_each(|edit| edit(&mut destination.0));
         destination.place(&placement);
         destination.listen_anywhere();
         let bootstrap = pki.folder().join("destination.json");
