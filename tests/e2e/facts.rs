@@ -29,7 +29,7 @@ async fn another_method_is_outside_the_grant() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_path_is_outside_the_grant() -> Result<()> {
     let policy = std::fs::read_to_string(workspace::root().join("tests/topology/policy.cedar"))?;
-    let policy = policy.replace(r#"@paths("/gcp-reports/*")"#, r#"@paths("/gcp-reports/open/*")"#);
+    let policy = policy.replace(r#"@paths("/gcp-reports/ /gcp-reports/*")"#, r#"@paths("/gcp-reports/open/*")"#);
     let topology = Plan::default().policy(policy).start().await?;
     let native = warm(&topology, "/gcp-reports/open/q3").await?;
     let outside = ["/gcp-reports/closed", "/gcp-reports/open/../closed", "/gcp-reports//closed", "/gcp-reports/opener"];
