@@ -43,7 +43,8 @@ pub fn granted(granted: &ExchangeResponse, decision_id: &str) -> Response {
 /// A refusal (RFC 6749, section 5.2), with the status its reason has.
 pub fn refused(refusal: &Refusal, decision_id: Option<&str>) -> Response {
     let mut status = status::of(refusal.reason());
-    if refusal.claim_name() == Some("grant_type") && refusal.got_value().is_some() {
+    // Sent, and of another kind. One that is missing or sent twice is an invalid request like any other parameter.
+    if refusal.claim_name() == Some("grant_type") && refusal.got_value() == Some("another") {
         status.error = "unsupported_grant_type";
     }
     let mut response = refused_with(status.http, status.error, refusal, decision_id);
