@@ -13,6 +13,9 @@ use harness::{
 };
 use serde_json::{Value, json};
 
+/// A change that makes a configuration wrong.
+type Edit = fn(&mut Value);
+
 const FILES: [&str; 3] = ["envoy/egress.yaml", "envoy/destination.yaml", "envoy/https-app.yaml"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +59,7 @@ async fn our_own_judge_accepts_every_shipped_bootstrap_and_refuses_unsafe_ones()
         assert!(accepted, "{file}: {said}");
     }
     let folder = tempfile::tempdir()?;
-    let unsafe_edits: [(&str, fn(&mut Value)); 4] = [
+    let unsafe_edits: [(&str, Edit); 4] = [
         ("FAIL_OPEN", |wasm| wasm["failure_policy"] = json!("FAIL_OPEN")),
         ("allow_on_headers_stop_iteration", |wasm| wasm["allow_on_headers_stop_iteration"] = json!(true)),
         ("expire", |wasm| *wasm = edited_plugin(wasm, |plugin| plugin["defaults"]["expire"] = json!(5))),
@@ -81,7 +84,7 @@ async fn our_own_judge_accepts_every_shipped_bootstrap_and_refuses_unsafe_ones()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn envoy_does_not_start_with_a_wrong_filter_configuration_and_the_log_says_where() -> Result<()> {
-    let cases: [(fn(&mut Value), &[&str]); 3] = [
+    let cases: [(Edit, &[&str]); 3] = [
         (|plugin| plugin["sts"]["timeout_ms"] = json!("fast"), &["sts.timeout_ms", "fast"]),
         (|plugin| plugin["routes"]["gcp-reports"]["exchange"]["resorce"] = json!("x"), &["gcp-reports", "resorce"]),
         (|plugin| plugin["routes"]["gcp-reports"]["exchange"]["clusters"] = json!([]), &["gcp-reports", "clusters"]),
