@@ -35,7 +35,9 @@ pub fn build(progress: Progress) -> Result<Artefacts> {
         return Ok(built.clone());
     }
     let filter = filter(progress)?;
-    run(workspace::cargo().args(["build", "--package", "sts-backend", "--bin", "cloakroom"]), progress)?;
+    // With this package beside it cargo chooses the features it chose for the program that runs now.
+    let packages = ["--package", "e2e", "--package", "sts-backend", "--bin", "cloakroom"];
+    run(workspace::cargo().arg("build").args(packages), progress)?;
     let built = Artefacts { filter, cloakroom: existing(workspace::target()?.join("debug/cloakroom"))? };
     Ok(BUILT.get_or_init(|| built).clone())
 }
