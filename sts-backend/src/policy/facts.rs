@@ -69,9 +69,10 @@ fn readable() -> impl Iterator<Item = &'static Fact> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, sync::Arc};
 
-    use token::{constraint::Constraint, path_pattern::PathPattern};
+    use filter_core::key::{Key, Probe, RouteFacts, Subject};
+    use token::{constraint::Constraint, path_pattern::PathPattern, token_type::TokenType};
 
     use super::*;
     use crate::policy::SCHEMA_V1;
@@ -99,6 +100,38 @@ mod tests {
                 "exchange_directly" => assert!(attributes.is_subset(&table)),
                 "act_for" => assert!(attributes.is_empty()),
                 other => panic!("the action {other} has no place in the table"),
+            }
+        }
+    }
+
+    /// A key, with the named field other than it usually is.
+    fn key(changed: &str) -> Key {
+        let text = |field: &str| if field == changed { format!("another {field}") } else { field.to_owned() };
+        let facts = RouteFacts {
+            listener: text("listener"),
+            route: text("route"),
+            settings: [0; 32],
+            actor: text("actor"),
+            subject_token_type: TokenType::Jwt,
+            resource: Some(text("resource")),
+            audience: Some(text("audience")),
+            scope: Some(text("scope")),
+            requested_token_type: match changed {
+                "requested_token_type" => TokenType::Jwt,
+                _ => TokenType::AccessToken,
+            },
+            binding_key: None,
+            epoch: 0,
+        };
+        Probe::new(&Arc::new(facts), Subject::Token(&text("subject"))).unwrap().to_key()
+    }
+
+    #[test]
+    fn every_fact_in_the_key_makes_another_key_of_the_proxy() {
+        assert!(key("") == key(""));
+        for fact in FACTS {
+            if let Carried::InKey(field) = fact.carried {
+                assert!(key("") != key(field), "`{field}` is no part of the proxy's key");
             }
         }
     }

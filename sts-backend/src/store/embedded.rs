@@ -4,13 +4,16 @@
 //! price of a disk flush is shared by all who wait for it.
 
 use std::{
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::Arc,
     thread::{self, JoinHandle},
 };
 
 use redb::{
-    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, backends::InMemoryBackend,
+    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
+    backends::{FileBackend, InMemoryBackend},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -44,11 +47,20 @@ enum Answer {
 }
 
 impl EmbeddedStore {
-    /// Opens the file at `path`, or makes it. Only one process can have it open.
+    /// Opens the file at `path`, or makes it, for its owner alone. Only one process can have it open.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Database::create(path)
-            .map_err(|error| StoreError::Io(format!("`{}` cannot be opened: {error}", path.display())))?;
-        Self::start(database)
+        let refused =
+            |error: &dyn std::fmt::Display| StoreError::Io(format!("`{}` cannot be opened: {error}", path.display()));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| refused(&error))?;
+        let backend = FileBackend::new(file).map_err(|error| refused(&error))?;
+        Self::start(Database::builder().create_with_backend(backend).map_err(|error| refused(&error))?)
     }
 
     /// A store that forgets everything when dropped: for measuring what durability costs, and for tests.
@@ -202,6 +214,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.redb");
         conformance::suite(&EmbeddedStore::open(&path).unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn a_new_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.redb");
+        let _store = EmbeddedStore::open(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[tokio::test]
