@@ -22,7 +22,7 @@ use crate::{actor::VerifiedActor, crypto::AwsLc, refusal::Refusal, request::Toke
 /// JWTs for another purpose (RFC 8725, section 3.11).
 const TYPES: [&str; 3] = ["jwt", "at+jwt", "application/at+jwt"];
 
-/// For whom a token is asked, verified. Made by [`VerifiedSubject::verify`] alone.
+/// For whom a token is asked, verified. Made by its verification alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedSubject {
     name: SpiffeId,
