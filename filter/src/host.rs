@@ -86,6 +86,11 @@ pub fn request_trailers() -> Result<Vec<(String, Vec<u8>)>, Status> {
     hostcalls::get_map_bytes(MapType::HttpRequestTrailers)
 }
 
+/// The status of the answer.
+pub fn response_status() -> Result<Option<Vec<u8>>, Status> {
+    hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, ":status")
+}
+
 /// Removes every request header of a name.
 pub fn remove_request_header(name: &str) -> Result<(), Status> {
     hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)

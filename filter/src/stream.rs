@@ -3,6 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use filter_core::{
+    cache::Issued,
     config::ExchangeRoute,
     credential,
     flow::{Outcome, Refused, Verdict},
@@ -32,7 +33,12 @@ enum State {
     /// Nothing decided, or `untouched`.
     Plain,
     /// On an `exchange` route, waiting or on its way.
-    Exchange { route: Arc<ExchangeRoute>, key: Key },
+    Exchange {
+        route: Arc<ExchangeRoute>,
+        key: Key,
+        /// What it went on with, unless it had to wait for it.
+        issued: Option<Rc<Issued>>,
+    },
     /// Answered here; nothing of it may go on.
     Refused,
 }
@@ -62,11 +68,11 @@ impl Stream {
             }
             Verdict::Forward(forward) => {
                 worker.write(&forward)?;
-                self.state = State::Exchange { route: forward.route, key: forward.key };
+                self.state = State::Exchange { route: forward.route, key: forward.key, issued: Some(forward.issued) };
                 Ok(Action::Continue)
             }
             Verdict::Park(parked) => {
-                self.state = State::Exchange { route: parked.route, key: parked.key };
+                self.state = State::Exchange { route: parked.route, key: parked.key, issued: None };
                 if parked.start {
                     worker.wake_root();
                 }
@@ -114,12 +120,21 @@ impl HttpContext for Stream {
         self.action()
     }
 
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        if let (State::Exchange { key, issued, .. }, Some(worker)) = (&self.state, &self.worker)
+            && matches!(host::response_status(), Ok(Some(status)) if status == b"401")
+        {
+            worker.on_unauthorized(self.id, key, issued.as_ref());
+        }
+        Action::Continue
+    }
+
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         let Ok(trailers) = host::request_trailers() else {
             return Action::Pause;
         };
         let removed = match &self.state {
-            State::Exchange { route, key } => {
+            State::Exchange { route, key, .. } => {
                 let Subject::Token(token) = key.subject();
                 request::trailer_removals(&trailers, route, Some(token))
             }

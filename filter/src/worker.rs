@@ -1,10 +1,16 @@
 //! What the contexts of one worker share, and the carrying out of verdicts.
 
-use std::{cell::RefCell, collections::HashSet, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use filter_core::{
+    cache::Issued,
     config::{Config, RouteIdentification},
     flow::{Delivery, Flow, Forward, Outcome, Refused, Settled},
+    key::Key,
     refusal::Refusal,
     reply::CallResult,
     request::Edit,
@@ -24,6 +30,8 @@ pub struct Worker {
     metrics: RefCell<Metrics>,
     /// Requests that waited and were refused, until their streams end.
     refused: RefCell<HashSet<u32>>,
+    /// What requests that waited went on with, until their streams end.
+    delivered: RefCell<HashMap<u32, Rc<Issued>>>,
     route_property: Vec<String>,
     knows_routes_by_name: bool,
     queue: u32,
@@ -44,6 +52,7 @@ impl Worker {
             clock: Clock::new(),
             metrics: RefCell::default(),
             refused: RefCell::default(),
+            delivered: RefCell::default(),
             route_property,
             knows_routes_by_name: *config.identify_routes_by() == RouteIdentification::RouteName,
             queue,
@@ -154,6 +163,17 @@ impl Worker {
         if let Ok(mut refused) = self.refused.try_borrow_mut() {
             refused.remove(&stream);
         }
+        if let Ok(mut delivered) = self.delivered.try_borrow_mut() {
+            delivered.remove(&stream);
+        }
+    }
+
+    /// The destination has refused what `stream` was sent with: `issued`, or what it was given after it had waited.
+    pub fn on_unauthorized(&self, stream: u32, key: &Key, issued: Option<&Rc<Issued>>) {
+        let given = self.delivered.try_borrow().ok().and_then(|delivered| delivered.get(&stream).cloned());
+        if let (Some(sent), Ok(mut flow)) = (issued.or(given.as_ref()), self.flow.try_borrow_mut()) {
+            flow.on_unauthorized(key, sent);
+        }
     }
 
     fn deliver(&self, delivery: Delivery) {
@@ -163,6 +183,9 @@ impl Worker {
         }
         let resumed = delivery.verdict.and_then(|forward| {
             self.write(&forward)?;
+            if let Ok(mut delivered) = self.delivered.try_borrow_mut() {
+                delivered.insert(delivery.stream, Rc::clone(&forward.issued));
+            }
             _ = host::resume_request();
             Ok(())
         });

@@ -77,6 +77,11 @@ impl Cache {
         self.refusals.insert(key, refusal, size, until, now);
     }
 
+    /// Forgets the issued token of `key` if it is `sent`. Another that has taken its place since stays.
+    pub fn forget(&mut self, key: &Key, sent: &Rc<Issued>) {
+        self.issued.remove_if(key, |issued| Rc::ptr_eq(issued, sent));
+    }
+
     /// How many issued tokens are held.
     pub fn len(&self) -> usize {
         self.issued.len()
@@ -138,6 +143,20 @@ mod tests {
             assert!(matches!(cache.look_up(probe, at(start + 999)).0, Known::Refused(_)));
             assert!(matches!(cache.look_up(probe, at(start + 5_000)).0, Known::Nothing));
         }
+    }
+
+    #[test]
+    fn only_the_token_that_was_sent_is_forgotten() {
+        let facts = Arc::new(facts());
+        let probe = Probe::new(&facts, Subject::Token("t")).unwrap();
+        let mut cache = Cache::new(Limits::default());
+        let token = || Rc::new(Issued { header_value: Secret::new("Bearer x"), constraints: Vec::new() });
+        let (old, new) = (token(), token());
+        cache.keep(probe.to_key(), Rc::clone(&new), at(0).after(60_000), at(0));
+        cache.forget(&probe.to_key(), &old);
+        assert!(matches!(cache.look_up(probe, at(1)).0, Known::Issued(_)));
+        cache.forget(&probe.to_key(), &new);
+        assert!(matches!(cache.look_up(probe, at(1)).0, Known::Nothing));
     }
 
     #[test]

@@ -254,6 +254,12 @@ impl Flow {
         overdue.into_iter().filter_map(|id| self.on_answer(id, NO_ANSWER, now)).collect()
     }
 
+    /// The destination answered 401 to a request that carried `sent`: exactly that token is not used again. Whoever asks
+    /// next gets another, or the STS's refusal; this request is not repeated.
+    pub fn on_unauthorized(&mut self, key: &Key, sent: &Rc<Issued>) {
+        self.cache.forget(key, sent);
+    }
+
     /// Forgets a request whose stream has ended.
     pub fn on_stream_end(&mut self, stream: u32) {
         self.pending.forget(stream);

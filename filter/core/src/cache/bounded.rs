@@ -71,6 +71,15 @@ impl<V> Bounded<V> {
         }
     }
 
+    /// Drops what is held for `key` if `is_it` says so.
+    pub(super) fn remove_if(&mut self, key: &Key, is_it: impl FnOnce(&V) -> bool) {
+        let place = self.places.get(key as &dyn Identity).copied();
+        let Some(place) = place else { return };
+        if self.slots.get(place).and_then(Option::as_ref).is_some_and(|slot| is_it(&slot.value)) {
+            self.vacate(place);
+        }
+    }
+
     /// Holds `value`, in place of what was held for the key before. What is over already, or does not fit, is not held.
     pub(super) fn insert(&mut self, key: Key, value: V, size: usize, until: Deadline, now: Now) {
         self.remove(&key);
