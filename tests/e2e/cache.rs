@@ -76,6 +76,22 @@ async fn the_first_client_may_leave_and_the_others_get_their_answer() -> Result<
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_the_destination_refused_is_not_used_again() -> Result<()> {
+    let topology = Topology::start().await?;
+    let native = topology.native(Cloud::Aws).await?;
+    assert_eq!(topology.call("/gcp-reports/q3", &native).await?.status, 200);
+    assert_eq!(topology.call("/gcp-reports/q3", &native).await?.status, 200);
+    assert_eq!(topology.sts.exchanges().await?, 1);
+    assert_eq!(topology.call("/gcp-reports/q3?answer=401", &native).await?.status, 401);
+    assert_eq!(topology.call("/gcp-reports/q3", &native).await?.status, 200);
+    assert_eq!(topology.sts.exchanges().await?, 2);
+    let ids: std::collections::BTreeSet<_> =
+        topology.recorded().await?.iter().map(|seen| seen.header("x-cloakroom-token-id").to_owned()).collect();
+    assert_eq!(ids.len(), 2);
+    Ok(())
+}
+
 /// Waits until the egress edge holds `requests` open requests.
 async fn arrived(topology: &Topology, requests: u64) -> Result<()> {
     harness::wait::until("the requests have arrived", std::time::Duration::from_secs(10), || async {
