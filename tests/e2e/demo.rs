@@ -17,7 +17,7 @@ use harness::{
 use serde_json::Value;
 
 /// There is one `endpoints.json`, so there is one demo at a time.
-static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+pub(super) static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread")]
 async fn once_prints_every_line_and_ends_with_success() -> Result<()> {

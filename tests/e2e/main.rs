@@ -41,3 +41,6 @@ mod interop;
 
 /// `cargo demo`.
 mod demo;
+
+/// The README's guided tour, as written.
+mod readme;

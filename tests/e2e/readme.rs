@@ -1,24 +1,8 @@
 //! The README's guided tour, run as a newcomer would run it: every shell block in order, in one shell, against the demo.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{fs, process::Command, time::Duration};
 
-use harness::{Result, wait, workspace};
-
-/// A running `cargo demo`.
-struct Demo(Child);
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        // The demo ends what it started when it is asked to end, not when it is killed.
-        _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        _ = self.0.wait();
-    }
-}
+use harness::{Result, process::Process, wait, workspace};
 
 /// A shell block and the lines that must be found in what it prints.
 struct Step {
@@ -28,10 +12,16 @@ struct Step {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guided_tour_works_as_written() -> Result<()> {
+    let _alone = crate::demo::ONE_AT_A_TIME.lock().await;
     let root = workspace::root();
     let steps = steps(&fs::read_to_string(root.join("README.md"))?);
     assert!(steps.len() > 5, "the tour has shrunk to {} steps", steps.len());
-    let _demo = start_demo(root).await?;
+    let folder = tempfile::tempdir()?;
+    let demo = Process::start("the demo", Command::new(env!("CARGO_BIN_EXE_demo")), &folder.path().join("said"))?;
+    wait::until("the demo says what to try", Duration::from_secs(120), || async {
+        demo.log().contains("Ctrl-C ends everything").then_some(())
+    })
+    .await?;
 
     let mut script = String::from("set -e\n");
     for (index, step) in steps.iter().enumerate() {
@@ -50,15 +40,6 @@ async fn the_guided_tour_works_as_written() -> Result<()> {
         rest = after;
     }
     Ok(())
-}
-
-async fn start_demo(root: &Path) -> Result<Demo> {
-    let environment = root.join("target/demo/env.sh");
-    _ = fs::remove_file(&environment);
-    let demo = Command::new(env!("CARGO_BIN_EXE_demo")).stdout(Stdio::null()).stdin(Stdio::null()).spawn()?;
-    let demo = Demo(demo);
-    wait::until("the demo is up", Duration::from_secs(60), || async { environment.exists().then_some(()) }).await?;
-    Ok(demo)
 }
 
 /// The blocks between the tour's heading and the next one.
