@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use harness::{Result, clouds::cloud::Cloud, topology::Topology};
+use harness::{
+    Result,
+    clouds::cloud::Cloud,
+    topology::{Plan, Topology},
+};
 use http::Method;
+use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +32,7 @@ async fn a_thousand_calls_within_a_token_s_life_ask_once() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_first_calls_at_once_ask_once() -> Result<()> {
-    let topology = Arc::new(Topology::start().await?);
+    let topology = Arc::new(patient().await?);
     let native = topology.native(Cloud::Gcp).await?;
     // While the STS is frozen all of them arrive and wait; then it answers.
     topology.sts.pause();
@@ -56,7 +61,7 @@ async fn a_hundred_first_calls_at_once_ask_once() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_client_may_leave_and_the_others_get_their_answer() -> Result<()> {
-    let topology = Arc::new(Topology::start().await?);
+    let topology = Arc::new(patient().await?);
     let native = topology.native(Cloud::Aws).await?;
     topology.sts.pause();
     let mut first = TcpStream::connect(topology.egress.address()).await?;
@@ -90,6 +95,28 @@ async fn a_token_the_destination_refused_is_not_used_again() -> Result<()> {
         topology.recorded().await?.iter().map(|seen| seen.header("x-cloakroom-token-id").to_owned()).collect();
     assert_eq!(ids.len(), 2);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_worker_asks_once_for_itself() -> Result<()> {
+    let topology = Arc::new(Plan::default().concurrency(2).start().await?);
+    let native = topology.native(Cloud::Aws).await?;
+    let mut calls = JoinSet::new();
+    for _ in 0..200 {
+        let (topology, native) = (Arc::clone(&topology), native.clone());
+        calls.spawn(async move { topology.call("/gcp-reports/q3", &native).await });
+    }
+    while let Some(answer) = calls.join_next().await {
+        assert_eq!(answer??.status, 200);
+    }
+    let exchanges = topology.sts.exchanges().await?;
+    assert!((1..=2).contains(&exchanges), "{exchanges} exchanges by two workers");
+    Ok(())
+}
+
+/// A topology whose filter waits long enough for a test that freezes the STS.
+async fn patient() -> Result<Topology> {
+    Plan::default().plugin(|plugin| plugin["sts"]["timeout_ms"] = json!(10_000)).start().await
 }
 
 /// Waits until the egress edge holds `requests` open requests.

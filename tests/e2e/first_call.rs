@@ -2,6 +2,7 @@
 
 use harness::{
     Result,
+    client::Client,
     clouds::cloud::Cloud,
     topology::{Plan, Topology},
 };
@@ -147,5 +148,45 @@ async fn the_destination_takes_no_native_token_even_from_an_edge() -> Result<()>
     assert_eq!(topology.call("/gcp-reports/q3", &native).await?.status, 401);
     assert_eq!(topology.client.get(&topology.url("/gcp-reports/q3"), &[]).await?.status, 401);
     assert!(topology.recorded().await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_destination_lets_in_registered_edges_with_a_token_for_it_and_nobody_else() -> Result<()> {
+    let topology = Topology::start().await?;
+    let hosts = [
+        ("reports.gcp.cloakroom.test", topology.destination.address()),
+        ("orders.aws.cloakroom.test", topology.destination.address()),
+    ];
+    let url = "https://reports.gcp.cloakroom.test/gcp-reports/q3";
+    let issued = {
+        let probe = Client::with_certificate(&topology.pki, "probe")?;
+        let native = topology.native(Cloud::Aws).await?;
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange")
+            .append_pair("subject_token", &native)
+            .append_pair("subject_token_type", "urn:ietf:params:oauth:token-type:jwt")
+            .append_pair("resource", "https://reports.gcp.cloakroom.test")
+            .finish();
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let answer =
+            probe.request(Method::POST, &format!("{}/oauth2/token", topology.sts.url()), &headers, form).await?;
+        answer.json()?["access_token"].as_str().ok_or("no token")?.to_owned()
+    };
+    let bearer = format!("Bearer {issued}");
+    let headers = [("authorization", bearer.as_str())];
+    // A stolen token is worth nothing without an edge's certificate, not even with another one of the same CA.
+    for party in [None, Some("probe"), Some("nameless")] {
+        let client = Client::with_hosts(&topology.pki, party, &hosts)?;
+        assert!(client.get(url, &headers).await.is_err(), "{party:?} was let in");
+    }
+    let edge = Client::with_hosts(&topology.pki, Some("egress"), &hosts)?;
+    assert_eq!(edge.get(url, &headers).await?.status, 200);
+    assert_eq!(edge.get(url, &[]).await?.status, 401);
+    assert_eq!(edge.get(&format!("{url}?access_token={issued}"), &[]).await?.status, 401);
+    // Right signature, right time, another destination.
+    let other = "https://orders.aws.cloakroom.test/aws-orders/1";
+    assert_eq!(edge.get(other, &headers).await?.status, 403);
+    assert_eq!(topology.recorded().await?.len(), 1);
     Ok(())
 }

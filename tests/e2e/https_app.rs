@@ -6,7 +6,7 @@ use harness::{Result, client::Client, clouds::cloud::Cloud, topology::Plan};
 async fn its_call_is_swapped_like_any_other() -> Result<()> {
     let topology = Plan::default().egress_file("envoy/https-app.yaml").start().await?;
     // The app's own view: the destination's URL, its usual CA file, and a hosts file that says where the name is.
-    let app = Client::with_hosts(&topology.pki, &[("reports.gcp.cloakroom.test", topology.egress.address())])?;
+    let app = Client::with_hosts(&topology.pki, None, &[("reports.gcp.cloakroom.test", topology.egress.address())])?;
     let native = topology.native(Cloud::Aws).await?;
     let bearer = format!("Bearer {native}");
     for _ in 0..2 {
@@ -17,7 +17,7 @@ async fn its_call_is_swapped_like_any_other() -> Result<()> {
     }
     assert_eq!(topology.sts.exchanges().await?, 1);
     // A name the listener has no certificate for.
-    let other = Client::with_hosts(&topology.pki, &[("orders.aws.cloakroom.test", topology.egress.address())])?;
+    let other = Client::with_hosts(&topology.pki, None, &[("orders.aws.cloakroom.test", topology.egress.address())])?;
     assert!(other.get("https://orders.aws.cloakroom.test/x", &[("authorization", &bearer)]).await.is_err());
     assert_eq!(topology.leaks().await?, Vec::<String>::new());
     Ok(())

@@ -65,15 +65,17 @@ impl Client {
 
     /// A client that shows the certificate of `party`.
     pub fn with_certificate(pki: &Pki, party: &str) -> Result<Self> {
-        let chain = CertificateDer::pem_file_iter(pki.certificate(party))?.collect::<Result<Vec<_>, _>>()?;
-        let key = PrivateKeyDer::from_pem_file(pki.key(party))?;
-        Ok(Self::with(builder(Some(&pki.ca()))?.with_client_auth_cert(chain, key)?))
+        Ok(Self::with(identified(pki, party)?))
     }
 
     /// A client of a host whose `/etc/hosts` leads these names elsewhere, ports included.
-    pub fn with_hosts(pki: &Pki, hosts: &[(&str, SocketAddr)]) -> Result<Self> {
+    pub fn with_hosts(pki: &Pki, party: Option<&str>, hosts: &[(&str, SocketAddr)]) -> Result<Self> {
         let hosts = hosts.iter().map(|(name, address)| ((*name).to_owned(), *address)).collect();
-        Ok(Self::resolving(builder(Some(&pki.ca()))?.with_no_client_auth(), Hosts(Arc::new(hosts))))
+        let tls = match party {
+            Some(party) => identified(pki, party)?,
+            None => builder(Some(&pki.ca()))?.with_no_client_auth(),
+        };
+        Ok(Self::resolving(tls, Hosts(Arc::new(hosts))))
     }
 
     fn with(tls: ClientConfig) -> Self {
@@ -180,6 +182,12 @@ pub async fn get_over_socket(socket: &Path, path: &str) -> Result<Answer> {
     let body = body.collect().await?.to_bytes();
     connection.abort();
     Ok(Answer { status: head.status, headers: head.headers, body, elapsed: started.elapsed() })
+}
+
+fn identified(pki: &Pki, party: &str) -> Result<ClientConfig> {
+    let chain = CertificateDer::pem_file_iter(pki.certificate(party))?.collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(pki.key(party))?;
+    Ok(builder(Some(&pki.ca()))?.with_client_auth_cert(chain, key)?)
 }
 
 fn builder(ca: Option<&Path>) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>> {
