@@ -27,7 +27,7 @@ async fn the_guided_tour_works_as_written() -> Result<()> {
     for (index, step) in steps.iter().enumerate() {
         script.push_str(&format!("{}\nprintf '\\n{MARK} {index}\\n'\n", step.script));
     }
-    let output = Command::new("bash").arg("-c").arg(&script).current_dir(&root).output()?;
+    let output = Command::new("bash").arg("-c").arg(&script).current_dir(root).output()?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{}\n{printed}\n{told}", output.status);
