@@ -135,6 +135,8 @@ async fn a_missing_doubled_or_meaningless_token_is_refused_at_the_edge() -> Resu
     let url = topology.url("/gcp-reports/q3");
     let missing = topology.client.get(&url, &[]).await?;
     refused(&missing, 401, "subject_token_missing");
+    let problem = missing.json()?;
+    assert_eq!((&problem["claim"], &problem["got"]), (&json!("authorization"), &json!("nothing")), "{problem}");
     // RFC 6750, section 3.1: no error code where no credential was sent.
     assert!(!missing.header("www-authenticate").contains("error"), "{}", missing.header("www-authenticate"));
 

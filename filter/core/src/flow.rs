@@ -17,7 +17,7 @@ use crate::{
     pending::{Exchange, Joined, Pending, Waiter},
     refusal::Refusal,
     reply::{self, Answer, CallResult},
-    request::{Edit, Headers, Reading, check_form, removals},
+    request::{self, Edit, Headers, Reading, check_form, removals},
     time::Now,
 };
 
@@ -174,8 +174,8 @@ impl Flow {
     ) -> Result<Verdict, Rc<Refusal>> {
         reading.refuse_tunnels()?;
         let token = reading.subject_token(headers, route)?;
-        let probe = Probe::new(route.facts(), Subject::Token(token))
-            .ok_or_else(|| Refusal::new(Reason::SubjectTokenMissing).claim(route.subject_header()))?;
+        let probe =
+            Probe::new(route.facts(), Subject::Token(token)).ok_or_else(|| request::missing(route.subject_header()))?;
         match self.cache.look_up(probe, now) {
             (Known::Issued(issued), Some(key)) => {
                 check(&issued, reading.method, reading.path.as_str())?;

@@ -122,7 +122,7 @@ impl<'h> Reading<'h> {
         let header = route.subject_header();
         let refuse = |reason| Refusal::new(reason).claim(header);
         let value = match (self.subject, self.subjects) {
-            (None, _) => return Err(refuse(Reason::SubjectTokenMissing)),
+            (None, _) => return Err(missing(header)),
             (Some((_, value)), 1) => value.trim_ascii(),
             (Some(_), count) => {
                 return Err(refuse(Reason::SubjectTokenDuplicated).got(&format!("{count}")).wanted("1"));
@@ -133,7 +133,7 @@ impl<'h> Reading<'h> {
             SubjectSource::Header { .. } => value,
         };
         if token.is_empty() {
-            return Err(refuse(Reason::SubjectTokenMissing));
+            return Err(missing(header));
         }
         let token = str::from_utf8(token).map_err(|_| malformed(header))?;
         match self.elsewhere(headers, token, header) {
@@ -195,6 +195,14 @@ pub fn trailer_removals<'t>(trailers: &'t Headers, route: &ExchangeRoute, subjec
             || subject.is_some_and(|token| credential::holds(value, token))
     };
     trailers.iter().filter(|(name, value)| removed(name, value)).map(|(name, _)| name.as_str()).collect()
+}
+
+/// No token where one is expected.
+pub fn missing(header: &str) -> Refusal {
+    Refusal::new(Reason::SubjectTokenMissing)
+        .claim(header)
+        .got("nothing")
+        .wanted("the token of the workload's platform")
 }
 
 /// The token of a `Bearer` credential (RFC 6750, section 2.1).
