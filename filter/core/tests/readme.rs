@@ -1,4 +1,4 @@
-//! The filter's README is held to the code.
+//! The filter's README, and the project's where it shows settings, are held to the code.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -9,12 +9,11 @@ use filter_core::{
 use token::reason::Reason;
 
 const README: &str = include_str!("../../README.md");
+const PROJECT_README: &str = include_str!("../../../README.md");
 
 #[test]
 fn the_example_is_read_and_says_what_it_seems_to_say() {
-    let (_, rest) = README.split_once("```json\n").expect("an example");
-    let (json, _) = rest.split_once("```").expect("its end");
-    let config = Config::parse(json.as_bytes()).expect("it is valid");
+    let config = example(README);
     let metadata = RouteIdentification::RouteMetadata { namespace: "cloakroom".to_owned(), key: "route".to_owned() };
     assert_eq!(*config.identify_routes_by(), metadata);
     assert_eq!(config.limits(), Limits::default(), "the limits shown are the defaults");
@@ -23,6 +22,13 @@ fn the_example_is_read_and_says_what_it_seems_to_say() {
     let bearer = Injection::Header { name: "authorization".to_owned(), scheme: Some("Bearer".to_owned()) };
     assert_eq!(*route.inject(), bearer);
     assert!(matches!(config.route("health"), Some(RouteMode::Untouched)));
+}
+
+#[test]
+fn a_route_of_one_s_own_is_as_short_as_it_says() {
+    let config = example(PROJECT_README);
+    let Some(RouteMode::Exchange(route)) = config.route("invoices") else { panic!("an exchange route") };
+    assert!(route.permits_cluster(b"invoices"));
 }
 
 #[test]
@@ -42,4 +48,11 @@ fn the_table_of_refusals_is_the_code_s() {
         assert!(table.contains(&[reason.code(), &status, row.title]), "{reason} is missing or differs");
     }
     assert_eq!(table.len(), Reason::ALL.len(), "a row too many");
+}
+
+/// The first example of settings in `text`.
+fn example(text: &str) -> Config {
+    let (_, rest) = text.split_once("```json\n").expect("an example");
+    let (json, _) = rest.split_once("```").expect("its end");
+    Config::parse(json.as_bytes()).expect("it is valid")
 }
