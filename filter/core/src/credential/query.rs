@@ -63,6 +63,12 @@ pub fn without_credentials(path: &str) -> Option<String> {
     Some(kept)
 }
 
+/// Whether a parameter of this name may be removed, be it for its value.
+pub fn may_be_removed(name: &str) -> bool {
+    let google_api_key = name.eq_ignore_ascii_case("key");
+    google_api_key || CARRIERS.iter().any(|carrier| carrier.eq_ignore_ascii_case(name))
+}
+
 fn is_credential(pair: &str) -> bool {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
     let known = |name: &str| {
@@ -93,6 +99,12 @@ fn decoded(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_removed_is_known_by_its_name() {
+        assert!(may_be_removed("Access_Token") && may_be_removed("sig") && may_be_removed("key"));
+        assert!(!may_be_removed("page"));
+    }
 
     #[test]
     fn credentials_go_and_the_rest_stays_as_it_was() {

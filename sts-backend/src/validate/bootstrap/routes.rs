@@ -107,7 +107,7 @@ fn check_undeliverable(at: &At<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// After a header was written Envoy chooses the route again: no route may be chosen by a header that the filter changes.
+/// After a header was written Envoy chooses the route again: no route may be chosen by what the filter changes.
 fn check_match(route: &At<'_>, config: &Config, report: &mut Report<'_>) {
     let tunnel = route.follow("match.connect_matcher");
     if tunnel.exists() {
@@ -122,6 +122,14 @@ fn check_match(route: &At<'_>, config: &Config, report: &mut Report<'_>) {
             report.wrong(&name, name.shown(), "no header that the filter writes or removes", remedy);
         }
     }
+    for parameter in route.follow("match.query_parameters").items() {
+        let name = parameter.get("name");
+        if credential::query::may_be_removed(name.text().unwrap_or_default()) {
+            let remedy = "once it is removed another route could be chosen: match on something else";
+            report.wrong(&name, name.shown(), "no query parameter that the filter removes", remedy);
+        }
+    }
+    report.forbid(&route.follow("match.cookies"), "cookies are removed, and then another route could be chosen");
 }
 
 fn changed_by_filter(header: &str, config: &Config) -> bool {

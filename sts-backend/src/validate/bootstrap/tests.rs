@@ -147,6 +147,15 @@ fn tunnels_are_refused() {
 }
 
 #[test]
+fn no_route_matches_on_a_parameter_or_cookie_the_filter_removes() {
+    let at = format!("{ROUTE}/match/query_parameters");
+    let named = |name| json!([{"name": name, "present_match": true}]);
+    one(manager_with(&at, named("access_token")), "match.query_parameters[0].name", "once it is removed");
+    assert!(manager_with(&at, named("page")).is_empty());
+    one(manager_with(&format!("{ROUTE}/match/cookies"), named("session")), "match.cookies", "cookies are removed");
+}
+
+#[test]
 fn no_route_matches_on_a_header_the_filter_changes() {
     for header in ["authorization", "Authorization", "cookie", "x-cloakroom-subject", "x-amz-security-token"] {
         let headers = json!([{"name": ":method"}, {"name": header}]);
