@@ -56,6 +56,7 @@ async fn scripts_find_everything_and_ctrl_c_leaves_nothing() -> Result<()> {
         let bearer = format!("Bearer {}", native.trim());
         let answer = client.get(&text("/edge/gcp-reports"), &[("authorization", &bearer)]).await?;
         assert_eq!(answer.status, 200, "{cloud}: {}", answer.text());
+        assert_eq!(answer.json()?["audience"], text("/resource/gcp-reports"), "{cloud}");
         let keys = client.get(&text(&format!("/issuers/{cloud}/jwks_uri")), &[]).await?.json()?;
         assert!(keys["keys"].as_array().is_some_and(|keys| !keys.is_empty()));
     }

@@ -54,11 +54,13 @@ fn describe(topology: &Topology) -> Value {
             (cloud.name(), json!({"issuer": cloud.issuer(), "jwks_uri": keys, "audience": cloud.audience()}))
         })
         .collect();
+    let resource: BTreeMap<_, _> = ROUTES.iter().zip(RESOURCES).collect();
     json!({
         "sts": topology.sts.url(),
         "sts_no_client_cert": topology.sts.no_client_certificate_url(),
         "sts_operations": topology.sts.operations(""),
         "edge": edge,
+        "resource": resource,
         "upstream_record": topology.upstream_url("/__record"),
         "native_token": native_token,
         "issuers": issuers,
@@ -72,3 +74,7 @@ fn describe(topology: &Topology) -> Value {
 
 /// The routes with a token swap.
 pub const ROUTES: [&str; 3] = ["gcp-reports", "aws-orders", "azure-ledger"];
+
+/// What each of them asks a token for.
+const RESOURCES: [&str; 3] =
+    ["https://reports.gcp.cloakroom.test", "https://orders.aws.cloakroom.test", "https://ledger.azure.cloakroom.test"];
