@@ -161,7 +161,7 @@ impl Loading {
         let warnings = result
             .validation_warnings()
             .map(|warning| (warning.policy_id().to_string(), warning.to_string(), warning.help()));
-        let mut told: BTreeSet<(PathBuf, String)> =
+        let told: BTreeSet<(PathBuf, String)> =
             self.findings.iter().filter_map(|finding| Some((finding.file.clone(), finding.policy.clone()?))).collect();
         let mut found = Vec::new();
         for (id, message, help) in errors.chain(warnings) {
@@ -173,7 +173,6 @@ impl Loading {
                 found.push(PolicyFinding { file, policy: Some(id), message: format!("{message}{help}") });
             }
         }
-        told.clear();
         self.findings.append(&mut found);
     }
 
