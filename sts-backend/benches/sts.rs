@@ -21,6 +21,8 @@ mod rounds;
 #[path = "sts/signature.rs"]
 mod signature;
 
+use sts_backend::identity::JwksSettings;
+
 use self::{report::Report, rounds::Plan};
 
 fn main() {

@@ -137,7 +137,8 @@ impl Variant {
 
 /// An issuer with one key of each kind, and a place for files.
 struct World {
-    issuer: FakeIssuer,
+    _issuer: FakeIssuer,
+    jwks: JwksSettings,
     es256: (Es256Key, Value),
     rs256: RS256KeyPair,
 
@@ -158,10 +159,9 @@ impl World {
             "n": base64url::encode(components.n),
             "e": base64url::encode(components.e),
         });
-        issuer.serve("/jwks", json!({"keys": [es256_jwk, rs256_jwk]}).to_string());
         let folder = tempfile::tempdir_in(crate::report::folder()).unwrap();
-        std::fs::write(folder.path().join("ca.pem"), &issuer.ca_pem).unwrap();
-        Self { issuer, es256: (es256, es256_jwk), rs256, folder }
+        let jwks = issuer.publish(json!([es256_jwk, rs256_jwk]), folder.path());
+        Self { _issuer: issuer, jwks, es256: (es256, es256_jwk), rs256, folder }
     }
 
     async fn variant(
@@ -201,11 +201,7 @@ impl World {
             name: "issuer".into(),
             audience: AUDIENCE.into(),
             preset: Preset::Oidc { issuer: ISSUER.into(), algorithms: vec![Algorithm::Es256, Algorithm::Rs256] },
-            jwks: JwksSettings {
-                uri: Some(format!("{}/jwks", self.issuer.url).parse().unwrap()),
-                ca: Some(self.folder.path().join("ca.pem")),
-                allow_private_addresses: true,
-            },
+            jwks: self.jwks.clone(),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     actor::PeerCertificate,
     audit::leaf::{Leaf, Outcome},
     crypto::{AwsLc, Es256Key},
-    identity::{JwksSettings, Preset, SourceSettings, fake_issuer::FakeIssuer},
+    identity::{Preset, SourceSettings, fake_issuer::FakeIssuer},
     store::{EmbeddedStore, Store},
     target::Target,
 };
@@ -67,19 +67,13 @@ impl World {
     async fn with_audit(audit: Option<Arc<dyn Store>>) -> Self {
         let issuer = FakeIssuer::start().await;
         let (key, _) = Es256Key::generate().unwrap();
-        issuer.serve("/jwks", json!({"keys": [Jwk::es256(key.public_point()).unwrap()]}).to_string());
         let folder = tempfile::tempdir().unwrap();
-        let ca = folder.path().join("ca.pem");
-        std::fs::write(&ca, &issuer.ca_pem).unwrap();
+        let jwks = issuer.publish(json!([Jwk::es256(key.public_point()).unwrap()]), folder.path());
         let source = SourceSettings {
             name: "test".into(),
             audience: "https://sts.test".into(),
             preset: Preset::Oidc { issuer: "https://issuer.test".into(), algorithms: vec![Algorithm::Es256] },
-            jwks: JwksSettings {
-                uri: Some(format!("{}/jwks", issuer.url).parse().unwrap()),
-                ca: Some(ca),
-                allow_private_addresses: true,
-            },
+            jwks,
         };
         let target = |name: &str, max_life| Target {
             name: name.into(),

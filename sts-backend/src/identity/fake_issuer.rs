@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
+    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -12,6 +13,8 @@ use hyper::{body::Bytes, service::service_fn};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::sync::Semaphore;
+
+use super::JwksSettings;
 
 /// The issuer. It serves until dropped.
 pub struct FakeIssuer {
@@ -39,6 +42,18 @@ struct Document {
 }
 
 impl FakeIssuer {
+    /// Serves `keys` at `/jwks`, and says how to fetch them: its certificate is written into `folder`.
+    pub fn publish(&self, keys: serde_json::Value, folder: &Path) -> JwksSettings {
+        self.serve("/jwks", serde_json::json!({ "keys": keys }).to_string());
+        let ca = folder.join("ca.pem");
+        std::fs::write(&ca, &self.ca_pem).unwrap();
+        JwksSettings {
+            uri: Some(format!("{}/jwks", self.url).parse().unwrap()),
+            ca: Some(ca),
+            allow_private_addresses: true,
+        }
+    }
+
     /// Starts one that answers 404 to everything.
     pub async fn start() -> Self {
         let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();

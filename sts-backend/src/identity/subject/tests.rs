@@ -6,7 +6,7 @@ use token::{base64url, jwk::Jwk};
 use super::*;
 use crate::{
     crypto::Es256Key,
-    identity::{JwksSettings, Preset, SourceSettings, fake_issuer::FakeIssuer},
+    identity::{Preset, SourceSettings, fake_issuer::FakeIssuer},
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -23,19 +23,13 @@ struct World {
 async fn world() -> World {
     let issuer = FakeIssuer::start().await;
     let (key, _) = Es256Key::generate().unwrap();
-    issuer.serve("/jwks", json!({"keys": [Jwk::es256(key.public_point()).unwrap()]}).to_string());
     let folder = tempfile::tempdir().unwrap();
-    let ca = folder.path().join("ca.pem");
-    std::fs::write(&ca, &issuer.ca_pem).unwrap();
+    let jwks = issuer.publish(json!([Jwk::es256(key.public_point()).unwrap()]), folder.path());
     let settings = SourceSettings {
         name: "test".into(),
         audience: AUDIENCE.into(),
         preset: Preset::Oidc { issuer: ISSUER.into(), algorithms: vec![Algorithm::Es256] },
-        jwks: JwksSettings {
-            uri: Some(format!("{}/jwks", issuer.url).parse().unwrap()),
-            ca: Some(ca),
-            allow_private_addresses: true,
-        },
+        jwks,
     };
     let sources = Sources::new(vec![settings], "td.test", None).unwrap();
     World { issuer, key, sources, _folder: folder }
