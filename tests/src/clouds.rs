@@ -16,7 +16,6 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
@@ -29,7 +28,7 @@ use axum::{
 use serde_json::json;
 
 use crate::{
-    Result,
+    Result, clock,
     pki::Pki,
     server::{Server, bind},
 };
@@ -99,7 +98,7 @@ async fn token(State(issuers): Shared, Path(name): Path<String>, RawQuery(query)
     let mut issuers = issuers.lock();
     let Some(issuer) = issuers.get_mut(&cloud) else { return unknown(&name) };
     *issuer.requests.entry("token").or_default() += 1;
-    match mint::mint(cloud, &order, &issuer.keys, now()) {
+    match mint::mint(cloud, &order, &issuer.keys, clock::now()) {
         Ok(token) => ([(header::CACHE_CONTROL, "no-store")], token).into_response(),
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
@@ -164,9 +163,4 @@ fn change(issuers: &Issuers, name: &str, change: impl FnOnce(&mut Issuer, Cloud)
 
 fn unknown(what: &str) -> Response {
     (StatusCode::NOT_FOUND, format!("no `{what}` here\n")).into_response()
-}
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }

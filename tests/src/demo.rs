@@ -2,6 +2,7 @@
 
 mod calls;
 mod endpoints;
+mod route;
 mod shell;
 mod table;
 mod tour;

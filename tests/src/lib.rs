@@ -7,6 +7,7 @@
 pub mod artefact;
 pub mod bootstrap;
 pub mod client;
+pub mod clock;
 pub mod clouds;
 pub mod container;
 pub mod demo;

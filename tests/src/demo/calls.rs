@@ -1,9 +1,10 @@
 //! The calls of the demo, and what each has to look like on the other side.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use super::route::{LEDGER, ORDERS, REPORTS, Route};
 use crate::{
-    Result,
+    Result, clock,
     clouds::cloud::Cloud,
     topology::{Topology, secret_parts},
     upstream::Recorded,
@@ -30,9 +31,8 @@ pub struct Line {
 /// Who calls whom, and with which scope it ought to arrive.
 struct Call {
     cloud: Cloud,
-    route: &'static str,
+    route: Route,
     path: &'static str,
-    audience: &'static str,
     scope: &'static str,
     longest_life: i64,
 }
@@ -74,7 +74,7 @@ async fn one(topology: &Topology, call: &Call, native: &str, wanted_exchanges: u
     };
     expect("sub", seen.header("x-cloakroom-subject"), &call.cloud.spiffe_id(call.cloud.workload()));
     expect("act", seen.header("x-cloakroom-actor"), "spiffe://cloakroom.test/edge/egress");
-    expect("aud", seen.header("x-cloakroom-audience"), call.audience);
+    expect("aud", seen.header("x-cloakroom-audience"), call.route.resource);
     expect("scope", seen.header("x-cloakroom-scope"), call.scope);
     expect("authorization", seen.header("authorization"), "");
     expect("STS calls", &exchanges.to_string(), &wanted_exchanges.to_string());
@@ -97,13 +97,13 @@ fn line(
     let header = |name: &str| seen.map(|seen| seen.header(name).to_owned()).unwrap_or_default();
     Line {
         cloud: call.cloud,
-        route: call.route,
+        route: call.route.name,
         inbound_subject: subject(native),
         audience: header("x-cloakroom-audience"),
         subject: header("x-cloakroom-subject"),
         actor: header("x-cloakroom-actor"),
         scope: header("x-cloakroom-scope"),
-        seconds_to_live: header("x-cloakroom-expires").parse().map_or(0, |expires: i64| expires - now()),
+        seconds_to_live: header("x-cloakroom-expires").parse().map_or(0, |expires: i64| expires - clock::now()),
         exchanges,
         elapsed,
         wrong,
@@ -123,42 +123,16 @@ fn subject(native: &str) -> String {
     claims["sub"].as_str().unwrap_or_default().to_owned()
 }
 
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
-}
-
 const fn reports(cloud: Cloud) -> Call {
-    Call {
-        cloud,
-        route: "gcp-reports",
-        path: "/gcp-reports/2026/q3",
-        audience: "https://reports.gcp.cloakroom.test",
-        scope: "reports.read",
-        longest_life: 60,
-    }
+    Call { cloud, route: REPORTS, path: "/gcp-reports/2026/q3", scope: "reports.read", longest_life: 60 }
 }
 
 const fn orders(cloud: Cloud, scope: &'static str) -> Call {
-    Call {
-        cloud,
-        route: "aws-orders",
-        path: "/aws-orders/4711",
-        audience: "https://orders.aws.cloakroom.test",
-        scope,
-        longest_life: 60,
-    }
+    Call { cloud, route: ORDERS, path: "/aws-orders/4711", scope, longest_life: 60 }
 }
 
 const fn ledger(cloud: Cloud) -> Call {
-    Call {
-        cloud,
-        route: "azure-ledger",
-        path: "/azure-ledger/entries",
-        audience: "https://ledger.azure.cloakroom.test",
-        scope: "",
-        longest_life: 45,
-    }
+    Call { cloud, route: LEDGER, path: "/azure-ledger/entries", scope: "", longest_life: 45 }
 }
 
 const CALLS: &[Call] = &[

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
+use super::route;
 use crate::{Result, clouds::cloud::Cloud, topology::Topology, workspace};
 
 /// A file in `target/demo`, gone when dropped: what it names is gone then too.
@@ -42,7 +43,8 @@ impl Drop for Published {
 
 fn describe(topology: &Topology) -> Value {
     let pids: BTreeMap<_, _> = topology.pids().into_iter().collect();
-    let edge: BTreeMap<_, _> = ROUTES.iter().map(|route| (route, topology.url(&format!("/{route}/")))).collect();
+    let edge: BTreeMap<_, _> =
+        route::ALL.iter().map(|route| (route.name, topology.url(&format!("/{}/", route.name)))).collect();
     let native_token: BTreeMap<_, _> = Cloud::ALL
         .iter()
         .map(|cloud| (cloud.name(), topology.cloud_url(&format!("/{}/token", cloud.name()))))
@@ -54,7 +56,7 @@ fn describe(topology: &Topology) -> Value {
             (cloud.name(), json!({"issuer": cloud.issuer(), "jwks_uri": keys, "audience": cloud.audience()}))
         })
         .collect();
-    let resource: BTreeMap<_, _> = ROUTES.iter().zip(RESOURCES).collect();
+    let resource: BTreeMap<_, _> = route::ALL.iter().map(|route| (route.name, route.resource)).collect();
     json!({
         "sts": topology.sts.url(),
         "sts_no_client_cert": topology.sts.no_client_certificate_url(),
@@ -71,10 +73,3 @@ fn describe(topology: &Topology) -> Value {
         "pids": pids,
     })
 }
-
-/// The routes with a token swap.
-pub const ROUTES: [&str; 3] = ["gcp-reports", "aws-orders", "azure-ledger"];
-
-/// What each of them asks a token for.
-const RESOURCES: [&str; 3] =
-    ["https://reports.gcp.cloakroom.test", "https://orders.aws.cloakroom.test", "https://ledger.azure.cloakroom.test"];

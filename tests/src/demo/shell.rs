@@ -2,7 +2,7 @@
 
 use crate::{Result, clouds::cloud::Cloud, topology::Topology};
 
-use super::endpoints::{Published, ROUTES};
+use super::{endpoints::Published, route};
 
 /// Writes the file for a running topology; it is gone when dropped.
 pub fn write(topology: &Topology) -> Result<Published> {
@@ -16,9 +16,9 @@ pub fn write(topology: &Topology) -> Result<Published> {
         variable("EDGE_ADMIN", &topology.folder().join("run/egress-admin.sock").display().to_string()),
         variable("CLOUDS", &topology.cloud_url("")),
     ];
-    for route in ROUTES {
-        let name = route.to_uppercase().replace('-', "_");
-        lines.push(variable(&name, &topology.url(&format!("/{route}"))));
+    for route in route::ALL {
+        let name = route.name.to_uppercase().replace('-', "_");
+        lines.push(variable(&name, &topology.url(&format!("/{}", route.name))));
     }
     for cloud in Cloud::ALL {
         let url = topology.cloud_url(&format!("/{}/token", cloud.name()));
