@@ -7,19 +7,22 @@ use token::{json, spiffe::SpiffeId};
 mod form;
 mod node;
 mod route;
+mod use_settings;
 
 pub use node::ConfigError;
 use node::{Members, Node, ROOT};
 use route::Inherited;
 pub use route::{ExchangeRoute, Injection, RouteMode, SubjectSource};
+use use_settings::UseSettings;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     listener: String,
     identify_routes_by: RouteIdentification,
+    route_check: RouteCheck,
     sts: StsSettings,
-    expiry_margin_ms: u64,
+    defaults: UseSettings,
     limits: Limits,
     routes: HashMap<String, RouteMode>,
 }
@@ -31,6 +34,16 @@ pub enum RouteIdentification {
     RouteName,
     /// A text in the route's metadata.
     RouteMetadata { namespace: String, key: String },
+}
+
+/// What holds Envoy to the choice of route that the filter decided for, though writing a header makes it choose again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteCheck {
+    /// The filter notes its choice in the stream's filter state, and Envoy's RBAC filter behind it compares.
+    FilterState,
+    /// `cloakroom validate` has proven that nothing the filter writes or removes can change the choice, and that every route
+    /// leads to its own `clusters` only: nothing is noted or compared.
+    Validated,
 }
 
 /// How the STS is reached, and as whom.
@@ -61,6 +74,14 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Requests that wait for one exchange.
     pub waiting_per_exchange: usize,
+    /// Exchanges under way for one source address.
+    pub pending_per_source: usize,
+    /// Places for issued tokens that all workers share; 0: workers share nothing.
+    pub shared_tokens: usize,
+    /// Places for the leases by which one worker asks for all.
+    pub shared_leases: usize,
+    /// Places for remembered refusals that all workers share.
+    pub shared_refusals: usize,
 }
 
 impl Default for Limits {
@@ -71,6 +92,10 @@ impl Default for Limits {
             pending_exchanges: 1_000,
             waiting_requests: 10_000,
             waiting_per_exchange: 5_000,
+            pending_per_source: 500,
+            shared_tokens: 4_096,
+            shared_leases: 1_024,
+            shared_refusals: 1_024,
         }
     }
 }
@@ -88,27 +113,35 @@ impl Config {
         })?;
         let value = map.into();
         let document = Node::new(ROOT, &value);
-        let members =
-            document.members(&["version", "listener", "identify_routes_by", "sts", "defaults", "limits", "routes"])?;
+        let members = document.members(&[
+            "version",
+            "listener",
+            "identify_routes_by",
+            "route_check",
+            "sts",
+            "defaults",
+            "limits",
+            "routes",
+        ])?;
         members.required("version", "1")?.number(1, 1)?;
         let listener = name(&members, "listener")?;
         let identify_routes_by = match members.optional("identify_routes_by") {
             None => RouteIdentification::RouteName,
             Some(node) => RouteIdentification::read(&node)?,
         };
+        let route_check = match members.optional("route_check") {
+            None => RouteCheck::FilterState,
+            Some(node) => RouteCheck::read(&node)?,
+        };
         let sts = StsSettings::read(&members.required("sts", "an object that says how the STS is reached")?)?;
-        let expiry_margin_seconds = match members.optional("defaults") {
-            None => DEFAULT_EXPIRY_MARGIN_SECONDS,
-            Some(node) => match node.members(&["expiry_margin_seconds"])?.optional("expiry_margin_seconds") {
-                None => DEFAULT_EXPIRY_MARGIN_SECONDS,
-                Some(node) => node.number(0, 300)?,
-            },
+        let defaults = match members.optional("defaults") {
+            None => UseSettings::default(),
+            Some(node) => UseSettings::default().overridden(&node.members(&UseSettings::KEYS)?)?,
         };
         let limits = members.optional("limits").map_or(Ok(Limits::default()), |node| Limits::read(&node))?;
-        let inherited = Inherited { listener: &listener, actor: &sts.actor, expiry_margin_seconds };
+        let inherited = Inherited { listener: &listener, actor: &sts.actor, defaults };
         let routes = read_routes(&members.required("routes", ROUTES)?, &inherited)?;
-        let expiry_margin_ms = expiry_margin_seconds.saturating_mul(1000);
-        Ok(Self { listener, identify_routes_by, sts, expiry_margin_ms, limits, routes })
+        Ok(Self { listener, identify_routes_by, route_check, sts, defaults, limits, routes })
     }
 
     /// The filter's name for its listener.
@@ -121,14 +154,19 @@ impl Config {
         &self.identify_routes_by
     }
 
+    /// What holds Envoy to the choice of route.
+    pub fn route_check(&self) -> RouteCheck {
+        self.route_check
+    }
+
     /// How the STS is reached.
     pub fn sts(&self) -> &StsSettings {
         &self.sts
     }
 
-    /// How long before its end a token is no longer sent, in milliseconds.
+    /// How long before its end a token is no longer sent, in milliseconds, on routes that do not say otherwise.
     pub fn expiry_margin_ms(&self) -> u64 {
-        self.expiry_margin_ms
+        self.defaults.expiry_margin_seconds.saturating_mul(1000)
     }
 
     /// What one worker may hold.
@@ -176,6 +214,17 @@ impl RouteIdentification {
     }
 }
 
+impl RouteCheck {
+    fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
+        const EXPECTED: &str = "\"filter_state\" or \"validated\"";
+        match node.choice(EXPECTED)? {
+            ("filter_state", None) => Ok(Self::FilterState),
+            ("validated", None) => Ok(Self::Validated),
+            _ => Err(node.refuse(EXPECTED)),
+        }
+    }
+}
+
 impl StsSettings {
     fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
         const ACTOR: &str = "the SPIFFE ID in the proxy's certificate, as `spiffe://trust.domain/path`";
@@ -201,18 +250,27 @@ impl Limits {
             "pending_exchanges",
             "waiting_requests",
             "waiting_per_exchange",
+            "pending_per_source",
+            "shared_tokens",
+            "shared_leases",
+            "shared_refusals",
         ])?;
         let default = Self::default();
-        let bound = |key, default, most| match members.optional(key) {
+        let between = |key, default, least, most| match members.optional(key) {
             None => Ok(default),
-            Some(node) => node.number(1, most).map(|number| usize::try_from(number).unwrap_or(default)),
+            Some(node) => node.number(least, most).map(|number| usize::try_from(number).unwrap_or(default)),
         };
+        let bound = |key, default, most| between(key, default, 1, most);
         Ok(Self {
             cached_tokens: bound("cached_tokens", default.cached_tokens, 1_000_000)?,
             cached_bytes: bound("cached_bytes", default.cached_bytes, 1024 * 1024 * 1024)?,
             pending_exchanges: bound("pending_exchanges", default.pending_exchanges, 100_000)?,
             waiting_requests: bound("waiting_requests", default.waiting_requests, 100_000)?,
             waiting_per_exchange: bound("waiting_per_exchange", default.waiting_per_exchange, 100_000)?,
+            pending_per_source: bound("pending_per_source", default.pending_per_source, 100_000)?,
+            shared_tokens: between("shared_tokens", default.shared_tokens, 0, 65_536)?,
+            shared_leases: bound("shared_leases", default.shared_leases, 65_536)?,
+            shared_refusals: bound("shared_refusals", default.shared_refusals, 65_536)?,
         })
     }
 }
@@ -221,7 +279,6 @@ fn name(members: &Members<'_>, key: &str) -> Result<String, ConfigError> {
     members.required(key, NAME)?.text(form::is_name, NAME)
 }
 
-const DEFAULT_EXPIRY_MARGIN_SECONDS: u64 = 5;
 const NAME: &str = "1 to 255 visible ASCII characters without `;`, `=` and `\"`";
 const ROUTES: &str = "an object from route name to \"untouched\" or {\"exchange\": {...}}";
 

@@ -91,6 +91,11 @@ impl<'v> Node<'v> {
         accepted.ok_or_else(|| self.refuse(format_args!("a whole number from {least} to {most}")))
     }
 
+    /// `true` or `false`.
+    pub(super) fn flag(&self) -> Result<bool, ConfigError> {
+        self.value.as_bool().ok_or_else(|| self.refuse("`true` or `false`"))
+    }
+
     /// The elements of a list.
     pub(super) fn elements(&self, expected: &str) -> Result<Vec<Node<'v>>, ConfigError> {
         let list = self.value.as_array().ok_or_else(|| self.refuse(expected))?;

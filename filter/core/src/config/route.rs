@@ -7,6 +7,7 @@ use token::{digest::FieldDigest, token_type::TokenType};
 use super::{
     form,
     node::{ConfigError, Node},
+    use_settings::UseSettings,
 };
 use crate::key::RouteFacts;
 
@@ -43,13 +44,14 @@ pub struct ExchangeRoute {
     inject: Injection,
     clusters: Vec<String>,
     strip_headers: Vec<String>,
+    uses: UseSettings,
 }
 
 /// What a route takes over from the levels above it.
 pub(super) struct Inherited<'c> {
     pub(super) listener: &'c str,
     pub(super) actor: &'c str,
-    pub(super) expiry_margin_seconds: u64,
+    pub(super) defaults: UseSettings,
 }
 
 impl RouteMode {
@@ -59,6 +61,10 @@ impl RouteMode {
             ("untouched", None) => Ok(Self::Untouched),
             ("exchange", Some(settings)) => {
                 Ok(Self::Exchange(Arc::new(ExchangeRoute::read(name, &settings, inherited)?)))
+            }
+            (mode @ ("verify" | "observe"), _) => {
+                Err(node
+                    .refuse_finding(&format!("the mode \"{mode}\", which this version does not have yet"), EXPECTED))
             }
             _ => Err(node.refuse(EXPECTED)),
         }
@@ -77,7 +83,12 @@ impl ExchangeRoute {
             "inject",
             "clusters",
             "strip_headers",
+            "expiry_margin_seconds",
+            "request_timeout_seconds",
+            "survive_outage_seconds",
+            "refresh_ahead",
         ])?;
+        let uses = inherited.defaults.overridden(&members)?;
         let text = |key, accept: fn(&str) -> bool, expected| {
             members.optional(key).map(|node| node.text(accept, expected)).transpose()
         };
@@ -132,8 +143,8 @@ impl ExchangeRoute {
             binding_key: None,
             epoch: 0,
         };
-        facts.settings = settings_digest(&subject, &inject, &clusters, &strip_headers, inherited);
-        Ok(Self { facts: Arc::new(facts), subject, inject, clusters, strip_headers })
+        facts.settings = settings_digest(&subject, &inject, &clusters, &strip_headers, &uses);
+        Ok(Self { facts: Arc::new(facts), subject, inject, clusters, strip_headers, uses })
     }
 
     /// Everything of a cache key but the subject.
@@ -169,6 +180,26 @@ impl ExchangeRoute {
     /// Credential carriers that are removed besides the known ones.
     pub fn strip_headers(&self) -> &[String] {
         &self.strip_headers
+    }
+
+    /// How long before its end an issued token is no longer sent, in milliseconds: what clocks may differ by.
+    pub fn expiry_margin_ms(&self) -> u64 {
+        self.uses.expiry_margin_seconds.saturating_mul(1000)
+    }
+
+    /// How long a request, and the token in it, may be under way before it arrives, in milliseconds.
+    pub fn request_timeout_ms(&self) -> u64 {
+        self.uses.request_timeout_seconds.saturating_mul(1000)
+    }
+
+    /// How long warm traffic is promised to go on without the STS, in milliseconds.
+    pub fn survive_outage_ms(&self) -> Option<u64> {
+        Some(self.uses.survive_outage_seconds.saturating_mul(1000)).filter(|&promised| promised > 0)
+    }
+
+    /// Whether tokens in use are replaced before they end.
+    pub fn refresh_ahead(&self) -> bool {
+        self.uses.refresh_ahead
     }
 
     /// The header the subject token is read from.
@@ -225,15 +256,22 @@ fn names(node: &Node<'_>, accept: fn(&str) -> bool, expected: &str) -> Result<Ve
     elements.iter().map(|element| element.text(accept, expected)).collect()
 }
 
-/// A digest over what decides how a token is read, used and kept, so that no token outlives a change of it.
+/// A digest over what decides how a token is read and used and until when it is kept, so that no token outlives a change
+/// of it.
+///
+/// The margins are in it because the end of a kept token was computed with them: kept under short ones it would be sent
+/// too late for longer ones. When a token is refreshed is not: a change of that may wait for the next refresh, and is no
+/// reason to have every token asked for again.
 fn settings_digest(
     subject: &SubjectSource,
     inject: &Injection,
     clusters: &[String],
     strip_headers: &[String],
-    inherited: &Inherited<'_>,
+    uses: &UseSettings,
 ) -> [u8; 32] {
-    let digest = FieldDigest::new("cloakroom route settings 1").field(inherited.expiry_margin_seconds.to_be_bytes());
+    let digest = FieldDigest::new("cloakroom route settings 2")
+        .field(uses.expiry_margin_seconds.to_be_bytes())
+        .field(uses.request_timeout_seconds.to_be_bytes());
     let digest = match subject {
         SubjectSource::Authorization => digest.field("authorization"),
         SubjectSource::Header { name } => digest.field("header").field(name),

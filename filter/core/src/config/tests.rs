@@ -33,6 +33,7 @@ fn the_least_configuration_has_the_documented_defaults() {
     assert_eq!((config.sts().path.as_str(), config.sts().timeout_ms), ("/oauth2/token", 750));
     assert_eq!(config.expiry_margin_ms(), 5_000);
     assert_eq!(config.limits(), Limits::default());
+    assert_eq!(config.route_check(), RouteCheck::FilterState);
     assert!(matches!(config.route("health"), Some(RouteMode::Untouched)));
     assert!(config.route("other").is_none());
     let route = exchange(&config);
@@ -41,6 +42,8 @@ fn the_least_configuration_has_the_documented_defaults() {
     assert_eq!(*route.inject(), bearer);
     assert_eq!(route.facts().subject_token_type.urn(), "urn:ietf:params:oauth:token-type:jwt");
     assert_eq!(route.facts().requested_token_type.urn(), "urn:ietf:params:oauth:token-type:access_token");
+    assert_eq!((route.expiry_margin_ms(), route.request_timeout_ms()), (5_000, 15_000));
+    assert_eq!((route.survive_outage_ms(), route.refresh_ahead()), (None, true));
     assert!(route.permits_cluster(b"gcp") && !route.permits_cluster(b"gcp2") && !route.permits_cluster(b""));
 }
 
@@ -86,6 +89,27 @@ fn every_mistake_is_named_by_path_finding_and_expectation() {
             json!({"expiry_margin_seconds": -1}),
             "`defaults.expiry_margin_seconds`: found -1; expected a whole number from 0 to 300",
         ),
+        (
+            "/defaults",
+            json!({"survive_outage_seconds": 86_401}),
+            "`defaults.survive_outage_seconds`: found 86401; expected a whole number from 0 to 86400",
+        ),
+        ("/defaults", json!({"refresh_ahead": 1}), "`defaults.refresh_ahead`: found 1; expected `true` or `false`"),
+        (
+            "/route_check",
+            json!("none"),
+            "`route_check`: found the text \"none\"; expected \"filter_state\" or \"validated\"",
+        ),
+        (
+            &format!("{route}/request_timeout_seconds"),
+            json!(3_601),
+            "`routes.reports.exchange.request_timeout_seconds`: found 3601; expected a whole number from 0 to 3600",
+        ),
+        (
+            "/limits",
+            json!({"shared_tokens": 65_537}),
+            "`limits.shared_tokens`: found 65537; expected a whole number from 0",
+        ),
         ("/limits", json!({"cached_tokens": 0}), "`limits.cached_tokens`: found 0; expected a whole number from 1"),
         ("/routes", json!({}), "`routes`: found an empty object; expected at least one route"),
         (
@@ -97,6 +121,16 @@ fn every_mistake_is_named_by_path_finding_and_expectation() {
             "/routes/a.b",
             json!("pass"),
             "`routes[\"a.b\"]`: found the text \"pass\"; expected \"untouched\" or {\"exchange\"",
+        ),
+        (
+            "/routes/a",
+            json!({"verify": {}}),
+            "`routes.a`: found the mode \"verify\", which this version does not have yet; expected \"untouched\" or",
+        ),
+        (
+            "/routes/a",
+            json!("observe"),
+            "`routes.a`: found the mode \"observe\", which this version does not have yet; expected \"untouched\" or",
         ),
         ("/routes/both", json!({"exchange": {}, "untouched": {}}), "`routes.both`: found an object of 2"),
         (
@@ -202,12 +236,15 @@ fn another_header_is_written_bare_unless_a_scheme_is_set() {
 }
 
 #[test]
-fn every_setting_of_a_route_is_in_its_facts() {
+fn whatever_decides_how_a_token_is_used_is_in_the_route_s_facts() {
     let original = parse(&example()).unwrap();
     for (pointer, value) in [
         ("/listener", json!("egress2")),
         ("/sts/actor", json!("spiffe://td.example/other")),
         ("/defaults", json!({"expiry_margin_seconds": 1})),
+        ("/defaults", json!({"request_timeout_seconds": 30})),
+        ("/routes/reports/exchange/expiry_margin_seconds", json!(6)),
+        ("/routes/reports/exchange/request_timeout_seconds", json!(14)),
         ("/routes/reports/exchange/resource", json!("https://other.example")),
         ("/routes/reports/exchange/audience", json!("other")),
         ("/routes/reports/exchange/scope", json!("reports.write")),
@@ -225,4 +262,24 @@ fn every_setting_of_a_route_is_in_its_facts() {
         assert_ne!(exchange(&original).facts(), exchange(&changed).facts(), "{pointer}");
     }
     assert_eq!(exchange(&original).facts(), exchange(&parse(&example()).unwrap()).facts());
+}
+
+#[test]
+fn when_a_token_is_refreshed_is_not_in_the_facts() {
+    let original = parse(&example()).unwrap();
+    let mut config = example();
+    config["defaults"] = json!({"survive_outage_seconds": 240, "refresh_ahead": false});
+    assert_eq!(exchange(&original).facts(), exchange(&parse(&config).unwrap()).facts());
+}
+
+#[test]
+fn a_route_overrides_what_the_listener_says_and_nothing_else() {
+    let mut config = example();
+    config["defaults"] = json!({"expiry_margin_seconds": 1, "survive_outage_seconds": 240, "refresh_ahead": false});
+    config["routes"]["reports"]["exchange"]["survive_outage_seconds"] = json!(0);
+    config["routes"]["reports"]["exchange"]["request_timeout_seconds"] = json!(60);
+    let config = parse(&config).unwrap();
+    let route = exchange(&config);
+    assert_eq!((route.expiry_margin_ms(), route.request_timeout_ms()), (1_000, 60_000));
+    assert_eq!((route.survive_outage_ms(), route.refresh_ahead()), (None, false));
 }
