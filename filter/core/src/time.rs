@@ -32,6 +32,11 @@ impl Deadline {
         now.unix_ms >= self.unix_ms || now.steady_ms >= self.steady_ms
     }
 
+    /// What the two clocks show at that moment, for where it is stored as numbers; `reading().after(0)` leads back.
+    pub fn reading(self) -> Now {
+        Now { unix_ms: self.unix_ms, steady_ms: self.steady_ms }
+    }
+
     /// Whether the moment has come by the steady clock: for waits, which a step of the wall clock must not cut short.
     pub fn passed_steadily(self, now: Now) -> bool {
         now.steady_ms >= self.steady_ms
