@@ -6,6 +6,7 @@ use token::reason::Reason;
 
 mod response;
 mod table;
+mod text;
 
 pub use response::Response;
 pub use table::{Row, row};
