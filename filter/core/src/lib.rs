@@ -29,4 +29,5 @@ pub mod pending;
 pub mod refusal;
 pub mod reply;
 pub mod request;
+pub mod shared;
 pub mod time;
