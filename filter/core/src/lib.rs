@@ -20,10 +20,12 @@
     )
 )]
 
+pub mod bucket;
 pub mod cache;
 pub mod config;
 pub mod credential;
 pub mod flow;
+pub mod jitter;
 pub mod key;
 pub mod pending;
 pub mod refusal;
