@@ -27,6 +27,7 @@ pub mod credential;
 pub mod flow;
 pub mod jitter;
 pub mod key;
+pub mod life;
 pub mod pending;
 pub mod refusal;
 pub mod reply;
