@@ -20,6 +20,7 @@
     )
 )]
 
+pub mod breaker;
 pub mod bucket;
 pub mod cache;
 pub mod config;
