@@ -30,6 +30,7 @@ pub mod jitter;
 pub mod key;
 pub mod life;
 pub mod pending;
+pub mod refresh;
 pub mod refusal;
 pub mod reply;
 pub mod request;
