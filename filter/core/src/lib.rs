@@ -29,6 +29,7 @@ pub mod flow;
 pub mod jitter;
 pub mod key;
 pub mod life;
+pub mod miss_limit;
 pub mod pending;
 pub mod refresh;
 pub mod refusal;
