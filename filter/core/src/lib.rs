@@ -5,6 +5,10 @@
 //! [`pending`] parks the request on the one exchange that is asked for it, [`reply`] judges what the STS says, and
 //! [`refusal`] puts a refusal into HTTP. [`flow`] is the order itself.
 //!
+//! When things happen: [`life`] says how long a token is used and when it is renewed, [`refresh`] keeps the renewals and their
+//! pace, [`breaker`] leaves an STS alone that does not answer, [`miss_limit`] keeps one source from asking for all, and
+//! [`strikes`] says when a token that the destination does not take is worth another.
+//!
 //! What is kept out: sockets, clocks, randomness and Envoy. Time is an argument.
 
 #![cfg_attr(
@@ -36,4 +40,5 @@ pub mod refusal;
 pub mod reply;
 pub mod request;
 pub mod shared;
+pub mod strikes;
 pub mod time;
