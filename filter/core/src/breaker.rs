@@ -5,6 +5,7 @@
 //! What counts is whether the STS **answered**: a refusal is an answer. Timeouts, refused connections and 5xx are none.
 
 use crate::{
+    bucket::Rate,
     jitter::{Jitter, between},
     time::{Deadline, Now},
 };
@@ -120,25 +121,25 @@ impl Breaker {
     /// # Errors
     /// [`Held`]: refuse the request, do not let it wait.
     pub fn admit(&mut self, now: Now) -> Result<Ticket, Held> {
-        self.admit_as(Purpose::Miss, now)
+        self.admit_as(Purpose::Miss, MISSES_IN_FIRST_SECOND, now)
     }
 
-    /// Whether a call may be made ahead of need. After an outage these are let through in growing numbers.
+    /// Whether a call may be made ahead of need. After an outage these are let through in growing numbers: in the first second
+    /// a quarter of `steady`, the rate at which they come when all goes well (see [`crate::refresh::Schedule::steady`]), or 16.
     ///
     /// # Errors
     /// [`Held`]: what is there is still good; try later.
-    pub fn admit_refresh(&mut self, now: Now) -> Result<Ticket, Held> {
-        self.admit_as(Purpose::Refresh, now)
+    pub fn admit_refresh(&mut self, steady: Rate, now: Now) -> Result<Ticket, Held> {
+        self.admit_as(Purpose::Refresh, refreshes_in_first_second(steady), now)
     }
 
     /// How many calls ahead of need [`Self::admit_refresh`] would let through now.
-    pub fn room_for_refreshes(&mut self, now: Now) -> usize {
+    pub fn room_for_refreshes(&mut self, steady: Rate, now: Now) -> usize {
         self.look(now);
         match &self.state {
             State::Closed => {
-                let room =
-                    self.ramp.as_ref().map(|ramp| Purpose::Refresh.most(ramp.second).saturating_sub(ramp.refreshes));
-                room.map_or(usize::MAX, |room| usize::try_from(room).unwrap_or(usize::MAX))
+                let room = |ramp: &Ramp| ramp.most(refreshes_in_first_second(steady)).saturating_sub(ramp.refreshes);
+                self.ramp.as_ref().map_or(usize::MAX, |ramp| usize::try_from(room(ramp)).unwrap_or(usize::MAX))
             }
             State::Open { until } => usize::from(until.passed_steadily(now)),
             State::HalfOpen { .. } => 0,
@@ -187,10 +188,10 @@ impl Breaker {
         between(entropy, 1, LONGEST_RETRY_AFTER_S)
     }
 
-    fn admit_as(&mut self, purpose: Purpose, now: Now) -> Result<Ticket, Held> {
+    fn admit_as(&mut self, purpose: Purpose, in_first_second: u32, now: Now) -> Result<Ticket, Held> {
         self.look(now);
         match &self.state {
-            State::Closed => self.admit_closed(purpose, now),
+            State::Closed => self.admit_closed(purpose, in_first_second, now),
             State::Open { until } if until.passed_steadily(now) => {
                 self.state = State::HalfOpen { probe_ends: now.after(self.probe_timeout_ms) };
                 self.generation = self.generation.wrapping_add(1);
@@ -202,9 +203,9 @@ impl Breaker {
         }
     }
 
-    fn admit_closed(&mut self, purpose: Purpose, now: Now) -> Result<Ticket, Held> {
+    fn admit_closed(&mut self, purpose: Purpose, in_first_second: u32, now: Now) -> Result<Ticket, Held> {
         if let Some(ramp) = &mut self.ramp {
-            let most = purpose.most(ramp.second);
+            let most = ramp.most(in_first_second);
             let count = match purpose {
                 Purpose::Miss => &mut ramp.misses,
                 Purpose::Refresh => &mut ramp.refreshes,
@@ -266,15 +267,9 @@ enum Purpose {
     Refresh,
 }
 
-impl Purpose {
-    /// How many calls are let through in a second of the ramp: twice as many as in the one before.
-    fn most(self, second: u32) -> u32 {
-        let first: u32 = match self {
-            Self::Miss => MISSES_IN_FIRST_SECOND,
-            Self::Refresh => REFRESHES_IN_FIRST_SECOND,
-        };
-        first.saturating_mul(1_u32.checked_shl(second).unwrap_or(u32::MAX))
-    }
+fn refreshes_in_first_second(steady: Rate) -> u32 {
+    // The cast saturates.
+    REFRESHES_IN_FIRST_SECOND.max((steady.each_second() / 4.0) as u32)
 }
 
 impl Ramp {
@@ -286,6 +281,11 @@ impl Ramp {
             (self.second, self.refreshes, self.misses) = (second, 0, 0);
         }
         second < RAMP_SECONDS
+    }
+
+    /// How many calls are let through in this second: twice as many as in the one before.
+    fn most(&self, in_first_second: u32) -> u32 {
+        in_first_second.saturating_mul(1_u32.checked_shl(self.second).unwrap_or(u32::MAX))
     }
 
     fn left_of_second_ms(&self, now: Now) -> u64 {
@@ -300,10 +300,11 @@ pub const FAILURES_IN_A_ROW: u32 = 5;
 pub const FEWEST_IN_WINDOW: u32 = 10;
 /// How long the breaker is open at first; each time it opens again without a quiet ramp in between, twice as long.
 const FIRST_WAIT_MS: u64 = 500;
-const LONGEST_WAIT_MS: u64 = 5_000;
+/// No longer than this, and the answer to a probe, does an STS go unnoticed that is back.
+pub const LONGEST_WAIT_MS: u64 = 5_000;
 const LONGEST_RETRY_AFTER_S: u64 = 5;
 const RAMP_SECONDS: u32 = 10;
-/// Renewals can wait. 16, 32, 64, ...: 16,000 in the ten seconds of the ramp.
+/// Renewals can wait, if not for long: from a quarter it is three seconds to more than the steady rate.
 const REFRESHES_IN_FIRST_SECOND: u32 = 16;
 /// A request waits for each of these, so this bounds only a rush.
 const MISSES_IN_FIRST_SECOND: u32 = 1_000;

@@ -9,6 +9,7 @@ use thiserror::Error;
 use token::{base64url, jws::MAX_TOKEN_LENGTH};
 
 use crate::{
+    breaker::LONGEST_WAIT_MS,
     jitter::between,
     time::{Deadline, Now},
 };
@@ -20,6 +21,8 @@ pub struct Upkeep {
     pub expiry_margin_ms: u64,
     /// How long the destination may take: a token should live as long as the call that carries it.
     pub route_timeout_ms: u64,
+    /// How long an answer of the STS is waited for.
+    pub sts_timeout_ms: u64,
     /// For how long the route promises to go on without the STS.
     pub survive_outage_ms: Option<u64>,
 }
@@ -38,9 +41,10 @@ impl Upkeep {
     /// The plan for a life of `life_ms`. `None`: there is nothing to use.
     ///
     /// Without a promise the renewal comes after 75 % of the usable life, earlier or later by 5 % of it. With one it comes so
-    /// early that after the outage there is still a tenth of the outage left, in which all tokens can be renewed without a
-    /// rush; it is only ever moved to be earlier, by up to a fifth. It never comes before a tenth of the life has gone, less
-    /// that fifth: [`Plan::survives_ms`] tells what a promise that asks for more comes to.
+    /// early that after the outage there is time left in which all tokens can be renewed without a rush: a tenth of the
+    /// outage, and no less than it takes to notice that the STS is back; it is only ever moved to be earlier, by up to a
+    /// fifth. It never comes before a tenth of the life has gone, less that fifth: whether a promise that asks for more can
+    /// be kept, [`Self::keeps_promise`] tells.
     pub fn plan(self, life_ms: u64) -> Option<Plan> {
         let margin = self.expiry_margin_ms.saturating_add(self.route_timeout_ms).min(life_ms / 10);
         let usable_ms = life_ms.checked_sub(margin).filter(|usable| *usable > 0)?;
@@ -51,12 +55,26 @@ impl Upkeep {
                 (usual.saturating_sub(spread), usual.saturating_add(spread))
             }
             Some(outage) => {
-                let promised = usable_ms.saturating_sub(outage).saturating_sub(outage / 10);
+                let promised = usable_ms.saturating_sub(outage).saturating_sub((outage / 10).max(self.recovery_ms()));
                 let latest = promised.max(life_ms / 10).min(usual);
                 (latest.saturating_sub(latest / 5), latest)
             }
         };
         Some(Plan { usable_ms, earliest_refresh_ms, latest_refresh_ms })
+    }
+
+    /// Whether tokens that live for `life_ms` can keep the route's promise, wherever in their lives the outage begins. True
+    /// where nothing is promised.
+    pub fn keeps_promise(self, life_ms: u64) -> bool {
+        let Some(outage) = self.survive_outage_ms else { return true };
+        let survives_ms = self.plan(life_ms).map_or(0, Plan::survives_ms);
+        survives_ms >= outage.saturating_add(self.recovery_ms())
+    }
+
+    /// What it takes after an outage until renewals come at their full rate: the breaker's wait, and before it a last probe
+    /// that was asked just too early.
+    fn recovery_ms(self) -> u64 {
+        self.sts_timeout_ms.saturating_add(LONGEST_WAIT_MS).saturating_add(RAMP_UP_MS)
     }
 }
 
@@ -197,6 +215,8 @@ pub fn subject_exp(token: &str) -> Option<u64> {
     exp.as_u64().or_else(|| exp.as_f64().map(|seconds| seconds as u64))
 }
 
+/// How long the breaker's ramp holds renewals below their full rate.
+const RAMP_UP_MS: u64 = 3_000;
 /// Tries that change nothing are at least this far apart.
 const LEAST_WAIT_MS: u64 = 1_000;
 /// The same for tries after a failure: a token that lives for seconds must not lose its only second try.

@@ -6,6 +6,8 @@ fn at(ms: u64) -> Now {
     Now { unix_ms: 1_800_000_000_000 + ms, steady_ms: 1_000_000 + ms }
 }
 
+const FEW: Rate = Rate::per_second(10);
+
 fn breaker() -> Breaker {
     Breaker::new(2_000, 7)
 }
@@ -50,8 +52,8 @@ fn five_failures_in_a_row_open_it_and_an_answer_between_them_does_not_let_them()
     let mut breaker = self::breaker();
     open(&mut breaker, 10_000);
     assert!(breaker.admit(at(10_000)).is_err());
-    assert!(breaker.admit_refresh(at(10_000)).is_err());
-    assert_eq!(breaker.room_for_refreshes(at(10_000)), 0);
+    assert!(breaker.admit_refresh(FEW, at(10_000)).is_err());
+    assert_eq!(breaker.room_for_refreshes(FEW, at(10_000)), 0);
 }
 
 #[test]
@@ -85,12 +87,12 @@ fn one_probe_at_a_time_and_an_answer_closes() {
     assert!((375..=500).contains(&ms), "{ms}");
     assert_eq!(breaker.circuit(at(ms)), Circuit::HalfOpen);
     assert_eq!(breaker.admit(at(ms)), Err(Held { retry_after_ms: 2_000 }));
-    assert_eq!(breaker.room_for_refreshes(at(ms)), 0);
+    assert_eq!(breaker.room_for_refreshes(FEW, at(ms)), 0);
     breaker.report(ticket, Outcome::Answered, at(ms + 20));
     assert_eq!(breaker.circuit(at(ms + 20)), Circuit::Recovering);
     assert!(!breaker.admit(at(ms + 20)).unwrap().is_probe());
     assert_eq!(breaker.circuit(at(ms + 10_020)), Circuit::Closed);
-    assert_eq!(breaker.room_for_refreshes(at(ms + 10_020)), usize::MAX);
+    assert_eq!(breaker.room_for_refreshes(FEW, at(ms + 10_020)), usize::MAX);
 }
 
 #[test]
@@ -147,15 +149,26 @@ fn after_an_outage_renewals_are_let_through_in_growing_numbers_and_requests_are_
     let mut each_second = Vec::new();
     for second in 0..6 {
         let now = at(start + second * 1_000);
-        let room = breaker.room_for_refreshes(now);
-        let let_through = (0..10_000).filter(|_| breaker.admit_refresh(now).is_ok()).count();
+        let room = breaker.room_for_refreshes(FEW, now);
+        let let_through = (0..10_000).filter(|_| breaker.admit_refresh(FEW, now).is_ok()).count();
         assert_eq!(let_through, room);
         each_second.push(let_through);
         // A hundred requests a second with nothing in the cache.
         assert!((0..100).all(|_| breaker.admit(now).is_ok()));
     }
     assert_eq!(each_second, [16, 32, 64, 128, 256, 512]);
-    assert_eq!(breaker.admit_refresh(at(start + 5_300)), Err(Held { retry_after_ms: 700 }));
+    assert_eq!(breaker.admit_refresh(FEW, at(start + 5_300)), Err(Held { retry_after_ms: 700 }));
+}
+
+#[test]
+fn where_many_are_renewed_all_the_time_the_numbers_start_higher() {
+    let mut breaker = breaker();
+    open(&mut breaker, 0);
+    let (ticket, start) = probe(&mut breaker, 0);
+    breaker.report(ticket, Outcome::Answered, at(start));
+    let many = Rate::per_second(1_000);
+    let room = [0, 1, 2, 3].map(|second| breaker.room_for_refreshes(many, at(start + second * 1_000)));
+    assert_eq!(room, [250, 500, 1_000, 2_000]);
 }
 
 #[test]
@@ -226,7 +239,7 @@ proptest! {
             match step {
                 Step::Admit { refresh } => {
                     let before = breaker.circuit(now);
-                    let admitted = if refresh { breaker.admit_refresh(now) } else { breaker.admit(now) };
+                    let admitted = if refresh { breaker.admit_refresh(FEW, now) } else { breaker.admit(now) };
                     match admitted {
                         Ok(ticket) if ticket.is_probe() => {
                             prop_assert_eq!(before, Circuit::Open);

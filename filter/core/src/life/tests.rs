@@ -18,6 +18,7 @@ fn upkeep(margin_s: u64, timeout_s: u64, outage_s: Option<u64>) -> Upkeep {
     Upkeep {
         expiry_margin_ms: margin_s * 1_000,
         route_timeout_ms: timeout_s * 1_000,
+        sts_timeout_ms: 2_000,
         survive_outage_ms: outage_s.map(|seconds| seconds * 1_000),
     }
 }
@@ -40,7 +41,7 @@ fn margins_are_capped_by_the_life() {
     ] {
         assert_eq!(usable_ms(terms(life), upkeep(margin, timeout, None)), usable, "{life} s");
     }
-    let endless = Upkeep { expiry_margin_ms: u64::MAX, route_timeout_ms: u64::MAX, survive_outage_ms: None };
+    let endless = Upkeep { expiry_margin_ms: u64::MAX, route_timeout_ms: u64::MAX, ..Upkeep::default() };
     assert_eq!(endless.plan(u64::MAX).unwrap().usable_ms, u64::MAX - u64::MAX / 10);
 }
 
@@ -104,12 +105,19 @@ fn a_promise_is_kept_and_has_its_price() {
     assert_eq!(four_minutes.survives_ms(), 260_000);
     assert!((four_minutes.price_per_minute() - 2.222).abs() < 0.001);
 
+    assert!(upkeep(5, 5, Some(240)).keeps_promise(300_000));
+
     let two_minutes = upkeep(5, 5, Some(120)).plan(300_000).unwrap();
     assert_eq!((two_minutes.earliest_refresh_ms, two_minutes.latest_refresh_ms), (126_400, 158_000));
 
     let impossible = upkeep(5, 5, Some(240)).plan(60_000).unwrap();
     assert_eq!(impossible.latest_refresh_ms, 6_000);
     assert_eq!(impossible.survives_ms(), 48_000, "what `validate` can say about it");
+    assert!(!upkeep(5, 5, Some(240)).keeps_promise(60_000));
+    assert!(upkeep(5, 5, Some(38)).keeps_promise(60_000));
+    assert!(!upkeep(5, 5, Some(39)).keeps_promise(60_000), "ten seconds until renewals are at their full rate");
+    assert!(!upkeep(5, 5, Some(0)).keeps_promise(0));
+    assert!(upkeep(5, 5, None).keeps_promise(1_000));
 
     let nothing = upkeep(5, 5, Some(0)).plan(300_000).unwrap();
     assert_eq!(nothing.latest_refresh_ms, 217_500, "no promise makes a renewal late");
@@ -198,7 +206,9 @@ proptest! {
 
     #[test]
     fn a_plan_is_in_order_and_never_longer_than_the_life(life: u64, margin: u64, timeout: u64, outage: Option<u64>) {
-        let upkeep = Upkeep { expiry_margin_ms: margin, route_timeout_ms: timeout, survive_outage_ms: outage };
+        let upkeep = Upkeep {
+            expiry_margin_ms: margin, route_timeout_ms: timeout, sts_timeout_ms: 2_000, survive_outage_ms: outage,
+        };
         match upkeep.plan(life) {
             None => prop_assert_eq!(life, 0),
             Some(plan) => {
@@ -209,8 +219,8 @@ proptest! {
                 let mean = plan.interval_ms();
                 prop_assert!(mean >= plan.earliest_refresh_ms && mean <= plan.latest_refresh_ms.max(1));
                 if let Some(outage) = outage {
-                    let kept = plan.survives_ms() >= outage.saturating_add(outage / 10);
-                    prop_assert!(kept || plan.latest_refresh_ms == life / 10);
+                    prop_assert!(upkeep.keeps_promise(life) || plan.latest_refresh_ms == life / 10);
+                    prop_assert!(!upkeep.keeps_promise(life) || plan.survives_ms() > outage);
                 }
             }
         }
@@ -236,7 +246,7 @@ proptest! {
             steady_ms: START.steady_ms + took,
         };
         let terms = Terms { subject_exp: subject, came, ..terms(expires_in_s) };
-        let upkeep = Upkeep { expiry_margin_ms: margin, route_timeout_ms: 0, survive_outage_ms: outage };
+        let upkeep = Upkeep { expiry_margin_ms: margin, survive_outage_ms: outage, ..Upkeep::default() };
         let Ok(life) = Life::new(terms, upkeep, now, entropy) else { return Ok(()) };
         prop_assert!(!life.usable_until.passed(now));
         prop_assert!(life.usable_until.left_steadily_ms(now) <= expires_in_s.saturating_mul(1_000));
