@@ -1,6 +1,6 @@
 //! A token bucket: how much of something may happen at once, and how fast the right to it comes back.
 //!
-//! INVARIANT: over any stretch of time at most one burst more is taken than the rate gives in that time, and what is owed on top.
+//! INVARIANT: over any stretch of time no more is taken than the rate gives in that time and one burst, except what is owed.
 
 use crate::time::Now;
 

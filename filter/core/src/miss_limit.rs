@@ -1,9 +1,9 @@
 //! What one source may ask of the STS: so many exchanges at a time, and so many refused ones. Hits are never counted.
 //!
 //! The table is bounded. Without a free place the source is forgotten that is **least short of its allowance** (and among
-//! equals the one not seen for longest), never one with exchanges under way. So forgetting gives back as little as it can: to have its limit
-//! lifted, a source that is refused now would need over a thousand others that are each refused more, and those cost it a
-//! hundred refused exchanges apiece. Where every source has exchanges under way, strangers wait.
+//! equals the one not seen for longest), never one with exchanges under way. So forgetting gives back as little as it can: to
+//! have its limit lifted, a source that is refused now would need over a thousand others that are each refused more, and those
+//! cost it a hundred refused exchanges apiece. Where every source has exchanges under way, strangers wait.
 
 use std::collections::HashMap;
 

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Where a request came from, as far as limits are concerned: an IPv4 address, or an IPv6 network of 64 bits (a host can take
-/// any address in its own: RFC 4291, section 2.5.1; RFC 6177). Ports do not count. What is no address is a name, cut off at 64 bytes.
+/// any address in its own: RFC 4291, section 2.5.1; RFC 6177). Ports do not count. What is no address is a name, cut off at
+/// 64 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source(Kind);
 

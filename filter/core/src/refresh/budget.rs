@@ -13,9 +13,10 @@ use crate::{
 /// that few keys with long lives can be tried again too: then a second sees at most one and a half times the steady rate and
 /// one.
 ///
-/// Tokens that end within [`URGENT_MS`] have a second budget of the same size, after the first. To withhold those spares the
-/// STS nothing, for a key in use will ask by a request that has to wait; the bound is there because not all of them will in that same
-/// second. So at the very worst a second sees four times the steady rate, and only of keys that would otherwise be lost.
+/// Tokens that end within two seconds have a second budget of the same size, after the first. To withhold those spares the
+/// STS nothing, for a key in use will ask by a request that has to wait; the bound is there because not all of them will do so
+/// in that same second. So at the very worst a second sees four times the steady rate, and only of keys that would otherwise
+/// be lost.
 #[derive(Clone, Debug)]
 pub struct Budget {
     usual: Bucket,
