@@ -107,17 +107,26 @@ impl Strikes {
         self.keys.is_empty()
     }
 
-    /// Whether `key` can be added; forgets what is over if need be, which is looked for once a second.
-    fn has_room(&mut self, key: &Key, now: Now) -> bool {
-        let fits = |keys: &HashMap<Key, Strike>, bytes: usize| {
-            keys.len() < MOST_KEYS && bytes.saturating_add(key.size()) <= MOST_BYTES
-        };
-        if !fits(&self.keys, self.bytes) && now.steady_ms.saturating_sub(self.pruned_ms) >= PRUNE_EVERY_MS {
-            self.pruned_ms = now.steady_ms;
-            self.keys.retain(|_, strike| !strike.is_over(now));
-            self.bytes = self.keys.keys().map(Key::size).fold(0, usize::saturating_add);
+    /// Forgets the keys of which no 401 came for a minute, and with them their native tokens. For the host's tick; looks at
+    /// all keys, at most once a second.
+    pub fn forget_quiet(&mut self, now: Now) {
+        if now.steady_ms.saturating_sub(self.pruned_ms) < PRUNE_EVERY_MS {
+            return;
         }
-        fits(&self.keys, self.bytes)
+        self.pruned_ms = now.steady_ms;
+        self.keys.retain(|_, strike| !strike.is_over(now));
+        self.bytes = self.keys.keys().map(Key::size).fold(0, usize::saturating_add);
+    }
+
+    fn fits(&self, key: &Key) -> bool {
+        self.keys.len() < MOST_KEYS && self.bytes.saturating_add(key.size()) <= MOST_BYTES
+    }
+
+    fn has_room(&mut self, key: &Key, now: Now) -> bool {
+        if !self.fits(key) {
+            self.forget_quiet(now);
+        }
+        self.fits(key)
     }
 }
 

@@ -87,6 +87,20 @@ fn long_tokens_fill_the_table_by_their_bytes() {
     assert!(strikes.bytes < 20_000);
 }
 
+#[test]
+fn a_quiet_key_is_forgotten_by_the_tick() {
+    let mut strikes = Strikes::new(at(0));
+    _ = strikes.on_unauthorized(&key("t"), at(0));
+    strikes.forget_quiet(at(59_999));
+    assert_eq!(strikes.len(), 1);
+    strikes.forget_quiet(at(60_998));
+    assert_eq!(strikes.len(), 1, "it looks once a second");
+    strikes.forget_quiet(at(60_999));
+    assert!(strikes.is_empty());
+    assert!(!strikes.ask_fresh(&key("t")));
+    assert_eq!(strikes.bytes, 0);
+}
+
 proptest! {
     #[test]
     fn drops_of_a_key_are_ever_further_apart_while_the_401s_go_on(
