@@ -3,6 +3,8 @@
 //! Nothing is decided here. [`root`] is the one context of a worker that talks to the STS, [`stream`] the context of one
 //! request, [`worker`] what they share, and [`host`] the only module that calls Envoy.
 
+#[cfg(feature = "fault-injection")]
+mod fault;
 mod host;
 mod metrics;
 mod root;

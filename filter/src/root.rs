@@ -52,7 +52,11 @@ impl Root {
             let Some(ask) = worker.flow.try_borrow_mut().ok().and_then(|mut flow| flow.next_ask(now)) else { return };
             let id = ask.id;
             match ask_sts(worker, ask) {
-                Ok(call) => _ = self.calls.insert(call, id),
+                Ok(call) => {
+                    self.calls.insert(call, id);
+                    #[cfg(feature = "fault-injection")]
+                    crate::fault::after_ask();
+                }
                 Err(status) => {
                     log::warn!("the STS could not be called: {status:?}");
                     let now = worker.clock.now();
@@ -116,6 +120,8 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         host::follow_log_level();
+        #[cfg(feature = "fault-injection")]
+        crate::fault::announce();
         match self.configure(size) {
             Ok(()) => true,
             Err(error) => {

@@ -52,6 +52,8 @@ impl Stream {
     fn on_headers(&mut self, worker: &Rc<Worker>) -> Result<Action, Refused> {
         let broken = |_: Status| unrouted(Refusal::new(Reason::FilterOverloaded).detail("the request cannot be read"));
         let headers = host::request_headers().map_err(broken)?;
+        #[cfg(feature = "fault-injection")]
+        crate::fault::on_request(&headers);
         let route = worker.route().map_err(broken)?;
         let step = {
             let flow = worker.flow.try_borrow_mut();
