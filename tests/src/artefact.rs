@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Mutex, OnceLock},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use crate::{Result, workspace};
@@ -44,9 +44,37 @@ pub fn build(progress: Progress) -> Result<Artefacts> {
 
 /// Builds the filter alone.
 pub fn filter(progress: Progress) -> Result<PathBuf> {
+    static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
+    once(&BUILT, || wasm("wasm", &[], progress))
+}
+
+/// Builds the filter that traps when a request asks for it. It has a profile of its own, and so another file: what ships is
+/// never built from it.
+pub fn filter_with_faults(progress: Progress) -> Result<PathBuf> {
+    static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
+    once(&BUILT, || wasm("wasm-faults", &["--features", "fault-injection"], progress))
+}
+
+/// The header by which a request asks for a fault: `trap`, or `trap-after-ask`.
+pub const FAULT_HEADER: &str = "x-cloakroom-fault";
+
+/// What stands in a filter with faults and in no other.
+pub const FAULT_MARK: &str = "this filter is built to trap on demand";
+
+fn wasm(profile: &str, arguments: &[&str], progress: Progress) -> Result<PathBuf> {
     add_wasm_target(progress)?;
-    run(workspace::cargo().args(["build", "--package", "filter", "--target", WASM, "--profile", "wasm"]), progress)?;
-    existing(workspace::target()?.join(WASM).join("wasm/filter.wasm"))
+    let build = ["build", "--package", "filter", "--target", WASM, "--profile", profile];
+    run(workspace::cargo().args(build).args(arguments), progress)?;
+    existing(workspace::target()?.join(WASM).join(profile).join("filter.wasm"))
+}
+
+/// Builds in the first call and in none after it.
+fn once(built: &Mutex<Option<PathBuf>>, build: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
+    let mut built = built.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(built) = built.as_ref() {
+        return Ok(built.clone());
+    }
+    Ok(built.insert(build()?).clone())
 }
 
 /// The toolchain file names the target, but where automatic installs are off that alone does not bring it.

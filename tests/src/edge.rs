@@ -42,12 +42,17 @@ pub struct Start<'s> {
 }
 
 impl Edge {
-    /// Starts Envoy and waits until its listener is open.
+    /// Starts Envoy and waits until its listener is open. Connections of a listener that is replaced end within a second.
     pub async fn start(start: Start<'_>) -> Result<Self> {
+        Self::start_draining(start, Duration::from_secs(1)).await
+    }
+
+    /// The same, but connections of a listener that is replaced have so long to end, in whole seconds.
+    pub async fn start_draining(start: Start<'_>, drain: Duration) -> Result<Self> {
         let mut command = Command::new(start.envoy);
         command.arg("-c").arg(start.bootstrap).args(["--log-level", start.log_level]);
         command.args(["--concurrency", &start.concurrency.to_string()]);
-        command.args(["--disable-hot-restart", "--drain-time-s", "1"]);
+        command.args(["--disable-hot-restart", "--drain-time-s", &drain.as_secs().to_string()]);
         if let Some(levels) = start.component_log_level {
             command.args(["--component-log-level", levels]);
         }

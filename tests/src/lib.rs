@@ -12,16 +12,23 @@ pub mod clouds;
 pub mod container;
 pub mod demo;
 pub mod edge;
+pub mod edge_only;
 pub mod envoy;
+pub mod issued_token;
+pub mod judge;
+pub mod load;
+pub mod native_token;
 pub mod pki;
 pub mod port;
 pub mod process;
+pub mod scripted_sts;
 pub mod server;
 pub mod stand_in;
 pub mod sts;
 pub mod topology;
 pub mod upstream;
 pub mod wait;
+pub mod wire;
 pub mod workspace;
 
 /// What went wrong, in words for whoever runs the tests or the demo.

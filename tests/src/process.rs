@@ -70,6 +70,13 @@ impl Process {
         }
     }
 
+    /// Its memory that is in RAM, in bytes.
+    pub fn resident(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("the kernel tells no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
+
     /// Sends a signal. A child that has ended is left alone: its id may be somebody else's by now.
     #[allow(unsafe_code, reason = "signals have no safe interface in the standard library")]
     pub fn signal(&self, signal: Signal) {
