@@ -8,6 +8,7 @@ use harness::{
     wait,
 };
 use serde_json::json;
+use token::reason::Reason;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_of_sixty_kilobytes_are_served_or_refused_and_nothing_grows() -> Result<()> {
@@ -67,6 +68,29 @@ async fn more_connections_than_envoy_may_hold_harm_nobody_else() -> Result<()> {
         (report.count(200) == 10).then_some(())
     })
     .await?;
+    edge.judge.tally().expect_clean()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_tokens_push_out_nobody_s_token() -> Result<()> {
+    let (keys, garbage) = (50, 3_000);
+    let plan = Plan::default().workers(2).plugin(|plugin| plugin["limits"] = json!({"cached_tokens": 200}));
+    let edge = plan.start().await?;
+    edge.sts.script(|script| script.refused = Some(("garbage", Reason::SubjectSignatureInvalid)));
+    let good = move |number: u64| get("reports", &format!("workload-{}", number % keys), 0);
+    let warm = edge.load(16, 4 * keys, good).run().await?;
+    assert_eq!(warm.count(200) as u64, 4 * keys, "{:?}", warm.statuses());
+    edge.sts.forget();
+    let refused = edge.load(16, garbage, |number| get("reports", &format!("garbage-{number}"), 0)).run().await?;
+    assert_eq!(refused.count(200), 0, "{:?}", refused.statuses());
+    let flood = edge.sts.calls().len();
+    let after = edge.load(16, 4 * keys, good).run().await?;
+    assert_eq!(after.count(200) as u64, 4 * keys, "{:?}", after.statuses());
+    assert_eq!(edge.sts.calls().len(), flood, "good tokens had to be asked for again");
+    println!(
+        "{garbage} garbage tokens: {flood} of them reached the STS, {:?}; none of {keys} good ones was lost",
+        refused.statuses()
+    );
     edge.judge.tally().expect_clean()
 }
 

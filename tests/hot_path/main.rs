@@ -34,5 +34,5 @@ mod soak;
 /// The module dies.
 mod trap;
 
-/// Large headers, many connections, ten thousand routes.
+/// Large headers, many connections, garbage, ten thousand routes.
 mod limits;

@@ -10,7 +10,7 @@ use harness::{
 };
 use serde_json::json;
 
-use crate::scale::scaled;
+use crate::scale::{scaled, whole};
 
 /// How long things take, in seconds.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +50,14 @@ async fn warm_routes_notice_no_outage_and_the_sts_is_not_overrun_afterwards() ->
     let interval = lengths.interval().end().ceil() as u64;
     // One after another, as workloads start in life: their renewals are then spread as well.
     warm("with", lengths, interval, &edge).await?;
-    let load = calls(lengths, &edge);
+    let load = hot(lengths, &edge);
     // When everybody has been renewed once, the start has no part in it any more.
     sleep(interval).await;
     let steady_from = Instant::now();
     sleep(interval + 1).await;
-    let steady = edge.sts.calls().since(steady_from).len() as f64 / steady_from.elapsed().as_secs_f64();
+    let calls = edge.sts.calls().since(steady_from);
+    let steady = calls.len() as f64 / steady_from.elapsed().as_secs_f64();
+    let steady_most = calls.most_within(Duration::from_secs(1));
 
     edge.sts.go_away().await;
     let (away, before) = (Instant::now(), edge.outcomes().await?);
@@ -69,7 +71,8 @@ async fn warm_routes_notice_no_outage_and_the_sts_is_not_overrun_afterwards() ->
 
     println!(
         "{} keys, tokens of {} s, STS away for {unreachable:.1?} at {:.0} requests/s: {} of {} requests failed, {} were served \
-         past their refresh; token requests before {steady:.1}/s, after its return at most {most} in any second ({:.2} of steady)",
+         past their refresh; token requests before {steady:.1}/s and at most {steady_most} in a second, after its return at most \
+         {most} in a second ({:.2} of steady)",
         lengths.keys,
         lengths.life,
         report.rate(),
@@ -82,7 +85,10 @@ async fn warm_routes_notice_no_outage_and_the_sts_is_not_overrun_afterwards() ->
     edge.judge.tally().expect_clean()?;
     assert!(during.stale > before.stale, "no refresh was due: this proves nothing");
     assert!(steady > 0.5 * lengths.keys as f64 / lengths.interval().end(), "steady is {steady:.1}/s");
-    assert!(most as f64 <= 2.0 * steady, "{most} in a second, {steady:.1} are steady");
+    // A machine that stops for a moment lets calls of two seconds arrive in one. It did so before the outage as well, so in
+    // part a busy second is held against a busy second, and only all of it against the mean.
+    let most_allowed = 2.0 * if whole() { steady } else { steady_most as f64 };
+    assert!(most as f64 <= most_allowed, "{most} in a second, {most_allowed:.1} are allowed");
     Ok(())
 }
 
@@ -141,7 +147,7 @@ async fn warm(route: &'static str, lengths: Lengths, seconds: u64, edge: &EdgeOn
     Ok(())
 }
 
-fn calls(lengths: Lengths, edge: &EdgeOnly) -> Running {
+fn hot(lengths: Lengths, edge: &EdgeOnly) -> Running {
     let mut load =
         edge.load(64, u64::MAX, move |number| get("with", &format!("workload-{}", number % lengths.keys), 0));
     load.rate = Some(lengths.rate);

@@ -43,9 +43,9 @@ async fn nobody_waits_for_a_refresh_and_nothing_expired_is_sent() -> Result<()> 
     assert!(!whole() || report.rate() > 0.95 * rate, "the load was {:.0}/s", report.rate());
     assert_eq!((after.miss, after.coalesced), (before.miss, before.coalesced), "requests waited for a refresh");
     assert_eq!(after.refused, before.refused);
-    // What waits for the STS takes its 300 ms; a machine that stops now and then may make a few look like it.
+    // Who waits for the STS takes its 300 ms. On a machine that has other work a worker may stop as long for no reason of ours.
     let slow = report.slower_than(delay - Duration::from_millis(20));
-    assert!(slow <= report.answers.len() / 500, "{slow} requests took as long as the STS takes");
+    assert!(!whole() || slow <= report.answers.len() / 10_000, "{slow} requests took as long as the STS takes");
     // At least once in a life, and no more than three times.
     let lives = took / 3.0 * KEYS as f64;
     assert!((0.7 * lives..3.0 * lives + KEYS as f64).contains(&(calls as f64)), "{calls} refreshes in {lives} lives");

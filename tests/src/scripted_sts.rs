@@ -134,7 +134,7 @@ async fn serve(mut connection: Connection, desk: Arc<Desk>) -> io::Result<()> {
             () = tokio::time::sleep(delay) => {}
         }
         let script = *lock(&desk.script);
-        let answer = match script.answer {
+        let answer = match script.answer_for(&key) {
             Answer::Hang => {
                 connection.closed().await;
                 return Ok(());

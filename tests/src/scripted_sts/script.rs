@@ -12,6 +12,8 @@ pub struct Script {
     pub delay: Duration,
     /// Life of the tokens, from the answer on.
     pub life_seconds: u64,
+    /// Workloads whose name begins so are refused with this reason, whatever the others get.
+    pub refused: Option<(&'static str, Reason)>,
 }
 
 /// How a call is answered.
@@ -33,8 +35,18 @@ pub enum Answer {
     Hang,
 }
 
+impl Script {
+    /// How a call for this key is answered. Keys begin with the workload's name.
+    pub(super) fn answer_for(self, key: &str) -> Answer {
+        match self.refused {
+            Some((start, reason)) if key.starts_with(start) => Answer::Refuse(reason),
+            _ => self.answer,
+        }
+    }
+}
+
 impl Default for Script {
     fn default() -> Self {
-        Self { answer: Answer::Grant, delay: Duration::ZERO, life_seconds: 300 }
+        Self { answer: Answer::Grant, delay: Duration::ZERO, life_seconds: 300, refused: None }
     }
 }
