@@ -13,8 +13,8 @@ pub fn announce() {
 }
 
 /// Does what the header asks for: `trap` at once, `trap-after-ask` when the STS was asked next.
-pub fn on_request(headers: &Headers) {
-    match headers.iter().find(|(name, _)| name == HEADER).map(|(_, value)| value.as_slice()) {
+pub fn on_request(headers: &Headers<'_>) {
+    match headers.iter().find(|(name, _)| *name == HEADER).map(|(_, value)| *value) {
         Some(b"trap") => std::process::abort(),
         Some(b"trap-after-ask") => TRAP_AFTER_ASK.store(true, Ordering::Relaxed),
         _ => {}

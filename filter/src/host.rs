@@ -1,32 +1,19 @@
-//! The only caller of Envoy. Every call returns a `Result`: the SDK's trait methods would panic on an unexpected status,
-//! and a panic here takes every request of the worker with it.
+//! Envoy, in the filter's own terms. Every call returns what the host answered; nothing here panics.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use filter_core::{refusal::Response, request::Headers, time::Now};
-use proxy_wasm::{
-    hostcalls,
-    types::{BufferType, LogLevel, MapType, MetricType, Status},
+use filter_core::{
+    refusal::Response,
+    request::Headers,
+    shared::{Host, Set},
+    time::Now,
 };
 use token::{base64url, message::DECISION_ID_HEADER};
 
-/// Both clocks.
-pub struct Clock {
-    origin: Instant,
-}
+use crate::abi::{self, Buffer, HostBytes, Map, Status};
 
-impl Clock {
-    /// Clocks whose steady time begins now.
-    pub fn new() -> Self {
-        Self { origin: Instant::now() }
-    }
-
-    /// What they show.
-    pub fn now(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let steady = Instant::now().saturating_duration_since(self.origin);
-        Now { unix_ms: millis(unix), steady_ms: millis(steady) }
-    }
+/// What both clocks show. A host without a clock shows the end of time: then nothing that ends is used any more.
+pub fn now() -> Now {
+    let millis = |nanoseconds: Option<u64>| nanoseconds.map_or(u64::MAX, |nanoseconds| nanoseconds / 1_000_000);
+    Now { unix_ms: millis(abi::wall_clock()), steady_ms: millis(abi::steady_clock()) }
 }
 
 /// 16 bytes from the system's generator, as text.
@@ -36,142 +23,188 @@ pub fn random_id() -> Result<String, Status> {
     Ok(base64url::encode(bytes))
 }
 
+/// A number from the system's generator.
+pub fn entropy() -> u64 {
+    let mut bytes = [0; 8];
+    // It spreads retries over time and protects nothing; without it they are not spread.
+    _ = getrandom::fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
 /// The plugin's configuration.
-pub fn plugin_configuration(size: usize) -> Result<Vec<u8>, Status> {
-    if size == 0 {
-        return Ok(Vec::new());
-    }
-    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).map(Option::unwrap_or_default)
+pub fn plugin_configuration(size: usize) -> Result<HostBytes, Status> {
+    abi::buffer(Buffer::PluginConfiguration, size)
 }
 
 /// Follows Envoy's log level, so that lines nobody will see are not put together.
 pub fn follow_log_level() {
-    let level = match hostcalls::get_log_level() {
-        Ok(LogLevel::Trace) => log::LevelFilter::Trace,
-        Ok(LogLevel::Debug) => log::LevelFilter::Debug,
-        Ok(LogLevel::Info) | Err(_) => log::LevelFilter::Info,
-        Ok(LogLevel::Warn) => log::LevelFilter::Warn,
-        Ok(LogLevel::Error | LogLevel::Critical) => log::LevelFilter::Error,
+    let level = match abi::log_level() {
+        Ok(0) => log::LevelFilter::Trace,
+        Ok(1) => log::LevelFilter::Debug,
+        Ok(2) | Err(_) => log::LevelFilter::Info,
+        Ok(3) => log::LevelFilter::Warn,
+        Ok(_) => log::LevelFilter::Error,
     };
     log::set_max_level(level);
 }
 
-/// Has `on_tick` called every so often.
-pub fn tick_every(period: Duration) -> Result<(), Status> {
-    hostcalls::set_tick_period(period)
+/// A header list as the host wrote it.
+pub struct HeaderBytes(HostBytes);
+
+impl HeaderBytes {
+    /// The headers of the request.
+    pub fn of_request() -> Result<Self, Status> {
+        abi::map(Map::RequestHeaders).map(Self)
+    }
+
+    /// The trailers of the request.
+    pub fn of_request_trailers() -> Result<Self, Status> {
+        abi::map(Map::RequestTrailers).map(Self)
+    }
+
+    /// Names and values; an error if this is no header list, or a name is not text.
+    ///
+    /// The form is a count, then for each header the lengths of name and value, then for each header both, each with a NUL
+    /// behind it. Numbers are little-endian and take four bytes.
+    pub fn pairs(&self) -> Result<Vec<(&str, &[u8])>, Status> {
+        let (count, rest) = number(&self.0)?;
+        let (lengths, mut texts) = rest.split_at_checked(count.saturating_mul(8)).ok_or(Status::ParseFailure)?;
+        let mut pairs = Vec::with_capacity(count);
+        let mut lengths = lengths;
+        while !lengths.is_empty() {
+            let (name_length, rest) = number(lengths)?;
+            let (value_length, rest) = number(rest)?;
+            lengths = rest;
+            let (name, rest) = text(texts, name_length)?;
+            let (value, rest) = text(rest, value_length)?;
+            texts = rest;
+            pairs.push((str::from_utf8(name).map_err(|_| Status::ParseFailure)?, value));
+        }
+        Ok(pairs)
+    }
 }
 
-/// Registers a queue for the calling context.
-pub fn register_queue(name: &str) -> Result<u32, Status> {
-    hostcalls::register_shared_queue(name)
+fn number(bytes: &[u8]) -> Result<(usize, &[u8]), Status> {
+    let (number, rest) = bytes.split_first_chunk::<4>().ok_or(Status::ParseFailure)?;
+    let number = usize::try_from(u32::from_le_bytes(*number)).map_err(|_| Status::ParseFailure)?;
+    Ok((number, rest))
 }
 
-/// Wakes the context that registered the queue. The message says nothing: a queue can be written by other plugins.
-pub fn wake(queue: u32) -> Result<(), Status> {
-    hostcalls::enqueue_shared_queue(queue, Some(b"."))
+fn text(bytes: &[u8], length: usize) -> Result<(&[u8], &[u8]), Status> {
+    let (text, rest) = bytes.split_at_checked(length).ok_or(Status::ParseFailure)?;
+    Ok((text, rest.split_first().ok_or(Status::ParseFailure)?.1))
 }
 
-/// Takes one message off a queue.
-pub fn drain(queue: u32) -> Result<bool, Status> {
-    hostcalls::dequeue_shared_queue(queue).map(|message| message.is_some())
+/// A header list in the host's form.
+fn header_list(headers: &[(&str, &str)]) -> Vec<u8> {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = number(headers.len()).to_vec();
+    for (name, value) in headers {
+        bytes.extend_from_slice(&number(name.len()));
+        bytes.extend_from_slice(&number(value.len()));
+    }
+    for text in headers.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0);
+    }
+    bytes
 }
 
-/// All headers of the request.
-pub fn request_headers() -> Result<Vec<(String, Vec<u8>)>, Status> {
-    hostcalls::get_map_bytes(MapType::HttpRequestHeaders)
-}
-
-/// All trailers of the request.
-pub fn request_trailers() -> Result<Vec<(String, Vec<u8>)>, Status> {
-    hostcalls::get_map_bytes(MapType::HttpRequestTrailers)
-}
-
-/// The status of the answer.
-pub fn response_status() -> Result<Option<Vec<u8>>, Status> {
-    hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, ":status")
+/// Whether the answer's status is 401. If it cannot be read it counts as another.
+pub fn answered_unauthorized() -> bool {
+    abi::map_value(Map::ResponseHeaders, ":status").is_ok_and(|status| *status == *b"401")
 }
 
 /// Removes every request header of a name.
 pub fn remove_request_header(name: &str) -> Result<(), Status> {
-    hostcalls::remove_map_value(MapType::HttpRequestHeaders, name)
+    abi::remove_map_value(Map::RequestHeaders, name)
 }
 
 /// Removes every request trailer of a name.
 pub fn remove_request_trailer(name: &str) -> Result<(), Status> {
-    hostcalls::remove_map_value(MapType::HttpRequestTrailers, name)
+    abi::remove_map_value(Map::RequestTrailers, name)
 }
 
 /// Makes a request header have one value.
 pub fn set_request_header(name: &str, value: &str) -> Result<(), Status> {
-    hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(value))
+    abi::replace_map_value(Map::RequestHeaders, name, value)
 }
 
-/// An attribute of the stream.
-pub fn property(path: &[&str]) -> Result<Option<Vec<u8>>, Status> {
-    hostcalls::get_property(path.to_vec())
+/// An attribute of the stream, by its path with NUL between the parts; `None` if it has none.
+pub fn property(path: &str) -> Result<Option<HostBytes>, Status> {
+    match abi::property(path) {
+        Ok(value) => Ok(Some(value)),
+        Err(Status::NotFound) => Ok(None),
+        Err(status) => Err(status),
+    }
 }
 
 /// Notes a value for the filters behind this one, as `wasm.NAME` in the stream's filter state.
 pub fn set_filter_state(name: &str, value: &[u8]) -> Result<(), Status> {
-    hostcalls::set_property(vec![name], Some(value))
-}
-
-/// Makes the calls that follow speak of another stream.
-pub fn speak_of(context: u32) -> Result<(), Status> {
-    hostcalls::set_effective_context(context)
-}
-
-/// Lets a held request go on.
-pub fn resume_request() -> Result<(), Status> {
-    hostcalls::resume_http_request()
+    abi::set_property(name, value)
 }
 
 /// Answers the request here.
 pub fn respond(response: &Response) -> Result<(), Status> {
-    let headers = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    hostcalls::send_http_response(u32::from(response.status), headers, Some(&response.body))
+    let headers: Vec<_> = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    abi::send_local_response(u32::from(response.status), "cloakroom_refused", &header_list(&headers), &response.body)
 }
 
-/// A call to a cluster; `on_http_call_response` of the calling context gets the answer under the number returned.
-pub fn call(cluster: &str, headers: Vec<(&str, &str)>, body: &str, timeout: Duration) -> Result<u32, Status> {
-    hostcalls::dispatch_http_call(cluster, headers, Some(body.as_bytes()), Vec::new(), timeout)
+/// A call to a cluster; the current root context gets the answer under the number returned.
+pub fn call(cluster: &str, headers: &[(&str, &str)], body: &str, timeout_ms: u64) -> Result<u32, Status> {
+    let timeout_ms = u32::try_from(timeout_ms).unwrap_or(u32::MAX);
+    abi::http_call(cluster, &header_list(headers), body.as_bytes(), timeout_ms)
 }
 
 /// Status and decision id of the answer to a call.
 pub fn call_answer_head() -> Result<(Option<u16>, Option<String>), Status> {
-    let headers = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders)?;
+    let headers = HeaderBytes(abi::map(Map::CallResponseHeaders)?);
+    let headers = headers.pairs()?;
     let status = header(&headers, ":status").and_then(|status| status.parse().ok());
     Ok((status, header(&headers, DECISION_ID_HEADER).map(str::to_owned)))
 }
 
 /// At most `most` bytes of the body of the answer to a call.
-pub fn call_answer_body(size: usize, most: usize) -> Result<Vec<u8>, Status> {
+pub fn call_answer_body(size: usize, most: usize) -> Result<Option<HostBytes>, Status> {
     if size == 0 {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size.min(most)).map(Option::unwrap_or_default)
+    abi::buffer(Buffer::CallResponseBody, size.min(most)).map(Some)
 }
 
-/// Defines a statistic.
-pub fn define_metric(kind: MetricType, name: &str) -> Result<u32, Status> {
-    hostcalls::define_metric(kind, name)
-}
-
-/// Adds one to a counter.
-pub fn count(metric: u32) -> Result<(), Status> {
-    hostcalls::increment_metric(metric, 1)
-}
-
-/// Sets a gauge, or adds a value to a histogram.
-pub fn record(metric: u32, value: u64) -> Result<(), Status> {
-    hostcalls::record_metric(metric, value)
-}
-
-fn header<'h>(headers: &'h Headers, name: &str) -> Option<&'h str> {
-    let (_, value) = headers.iter().find(|(header, _)| header == name)?;
+fn header<'h>(headers: &Headers<'h>, name: &str) -> Option<&'h str> {
+    let (_, value) = headers.iter().find(|(header, _)| *header == name)?;
     str::from_utf8(value).ok()
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// Bytes of memory that the VM has taken. It never gives any back.
+pub fn memory_bytes() -> u64 {
+    const PAGE: u64 = 64 * 1024;
+    u64::try_from(core::arch::wasm32::memory_size(0)).unwrap_or_default().saturating_mul(PAGE)
+}
+
+/// What Envoy lets its VMs share.
+pub struct SharedData;
+
+impl Host for SharedData {
+    fn get(&mut self, key: &str) -> Option<(Vec<u8>, u32)> {
+        abi::shared_data(key).ok().map(|(value, cas)| (value.to_vec(), cas))
+    }
+
+    fn set(&mut self, key: &str, value: &[u8], cas: Option<u32>) -> Set {
+        match abi::set_shared_data(key, value, cas.unwrap_or_default()) {
+            Ok(()) => Set::Done,
+            Err(Status::CasMismatch) => Set::Changed,
+            Err(_) => Set::Failed,
+        }
+    }
+
+    fn wake(&mut self, queue: u32) {
+        // A hint that is lost costs the other worker a tick.
+        _ = abi::enqueue(queue, b".");
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) -> bool {
+        getrandom::fill(bytes).is_ok()
+    }
 }

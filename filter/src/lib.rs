@@ -1,19 +1,16 @@
 //! The proxy-wasm filter: Envoy's callbacks in, the core's steps carried out.
 //!
-//! Nothing is decided here. [`root`] is the one context of a worker that talks to the STS, [`stream`] the context of one
-//! request, [`worker`] what they share, and [`host`] the only module that calls Envoy.
+//! Nothing is decided here. [`abi`] is what the host and this module call of each other, [`host`] the same in the filter's own
+//! terms. [`vm`] knows which configurations this VM serves, [`root`] is what happens to one of them as a whole (it is
+//! configured, time passes, the STS answers), [`stream`] what happens to one request, and [`worker`] is what they share.
 
+mod abi;
 #[cfg(feature = "fault-injection")]
 mod fault;
 mod host;
+mod log_line;
 mod metrics;
 mod root;
 mod stream;
+mod vm;
 mod worker;
-
-use proxy_wasm::types::LogLevel;
-
-proxy_wasm::main! {{
-    proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|id| Box::new(root::Root::new(id)));
-}}

@@ -1,87 +1,93 @@
-//! The one context of a worker that lives as long as the configuration. It asks the STS, so that an exchange does not end
-//! when the client that was first to need it goes away.
+//! What happens to a configuration as a whole: it is put in force, time passes, other workers knock, the STS answers.
 
-use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc};
 
 use filter_core::{
     config::Config,
-    flow::{Ask, NO_ANSWER, Settled},
+    flow::{Ask, Flow, NO_ANSWER, Next, Settled},
     reply::{Answer, MAX_BODY_LENGTH},
-};
-use proxy_wasm::{
-    traits::{Context, HttpContext, RootContext},
-    types::{ContextType, Status},
 };
 use token::message::{PROTOCOL_HEADER, PROTOCOL_VERSION};
 
-use crate::{host, stream::Stream, worker::Worker};
+use crate::{
+    abi::{self, Status},
+    host::{self, SharedData},
+    log_line, vm,
+    worker::Worker,
+};
 
-/// How often overdue exchanges are given up and gauges are set.
-const TICK: Duration = Duration::from_millis(100);
+/// How often overdue exchanges are given up, tokens are renewed and statistics are written.
+const TICK_MS: u32 = 100;
 
-/// A worker's root context.
-pub struct Root {
-    id: u32,
-    worker: Option<Rc<Worker>>,
-    /// Envoy's numbers of the calls under way, and which exchange each is for.
-    calls: HashMap<u32, u64>,
+/// Puts a configuration in force. `false`: it is refused, and Envoy refuses what it belongs to.
+pub fn on_configure(root: u32, size: usize) -> bool {
+    log_line::install();
+    host::follow_log_level();
+    match configure(root, size) {
+        Ok(worker) => {
+            vm::configured(root, Rc::new(worker));
+            true
+        }
+        Err(error) => {
+            log::error!("{error}");
+            false
+        }
+    }
 }
 
-impl Root {
-    /// The root context `id`, not configured yet.
-    pub fn new(id: u32) -> Self {
-        Self { id, worker: None, calls: HashMap::new() }
-    }
+fn configure(root: u32, size: usize) -> Result<Worker, String> {
+    let call = |what: &'static str| move |status: Status| format!("{what} failed: {status:?}");
+    let json = host::plugin_configuration(size).map_err(call("reading the configuration"))?;
+    let config = Arc::new(Config::parse(&json).map_err(|error| format!("configuration refused: {error}"))?);
+    abi::set_tick_period(TICK_MS).map_err(call("setting the tick"))?;
+    let mut flow = Flow::new(Arc::clone(&config), host::entropy(), host::now());
+    let shares = flow.share(&mut SharedData, host::now());
+    let worker = Worker::new(root, &config, flow);
+    listen(&worker);
+    #[cfg(feature = "fault-injection")]
+    crate::fault::announce();
+    log::info!(
+        "listener {} with {} routes configured; this worker {}",
+        config.listener(),
+        config.routes().count(),
+        if shares { "shares tokens with the others" } else { "works for itself" }
+    );
+    Ok(worker)
+}
 
-    fn configure(&mut self, size: usize) -> Result<(), String> {
-        let call = |what: &'static str| move |status: Status| format!("{what} failed: {status:?}");
-        let json = host::plugin_configuration(size).map_err(call("reading the configuration"))?;
-        let config = Arc::new(Config::parse(&json).map_err(|error| format!("configuration refused: {error}"))?);
-        let name = host::random_id().map_err(call("the random number generator"))?;
-        let queue = host::register_queue(&format!("cloakroom-{name}")).map_err(call("registering a queue"))?;
-        host::tick_every(TICK).map_err(call("setting the tick"))?;
-        log::info!("cloakroom: listener {} with {} routes configured", config.listener(), config.routes().count());
-        self.worker = Some(Rc::new(Worker::new(&config, queue)));
-        Ok(())
+/// Registers the queue by which other workers wake this one, if it has none. Its name is that of the worker's place among
+/// the VMs, so that names are used again.
+fn listen(worker: &Worker) {
+    let Ok(mut flow) = worker.flow.try_borrow_mut() else { return };
+    if let Some(name) = flow.queue_wanted() {
+        match abi::register_queue(&name) {
+            Ok(queue) => flow.attend(queue),
+            Err(status) => log::warn!("no queue could be had ({status:?}); answers of other workers come by tick"),
+        }
     }
+}
 
-    /// Asks for every exchange that waits to be asked for.
-    fn start_exchanges(&mut self, worker: &Rc<Worker>) {
-        loop {
-            let now = worker.clock.now();
-            let Some(ask) = worker.flow.try_borrow_mut().ok().and_then(|mut flow| flow.next_ask(now)) else { return };
-            let id = ask.id;
-            match ask_sts(worker, ask) {
-                Ok(call) => {
-                    self.calls.insert(call, id);
-                    #[cfg(feature = "fault-injection")]
-                    crate::fault::after_ask();
-                }
-                Err(status) => {
+/// Asks for every exchange that waits to be asked for.
+pub fn start_exchanges(worker: &Worker) {
+    loop {
+        let now = host::now();
+        let next = worker.flow.try_borrow_mut().map(|mut flow| flow.next(&mut SharedData, now));
+        match next {
+            Ok(Next::Ask(ask)) => {
+                let id = ask.id;
+                if let Err(status) = ask_sts(worker, &ask) {
                     log::warn!("the STS could not be called: {status:?}");
-                    let now = worker.clock.now();
-                    let settled =
-                        worker.flow.try_borrow_mut().ok().and_then(|mut flow| flow.on_answer(id, NO_ANSWER, now));
-                    self.settle(worker, settled);
+                    settle(worker, |flow| flow.on_answer(&mut SharedData, id, NO_ANSWER, host::now()));
                 }
             }
+            Ok(Next::Settled(settled)) => worker.settle(settled),
+            Ok(Next::Nothing) | Err(_) => return,
         }
-    }
-
-    fn settle(&self, worker: &Worker, settled: impl IntoIterator<Item = Settled>) {
-        for settled in settled {
-            worker.settle(settled);
-        }
-        // What follows in this callback is the root's own business again.
-        _ = host::speak_of(self.id);
     }
 }
 
-fn ask_sts(worker: &Worker, ask: Ask) -> Result<u32, Status> {
-    let config = match worker.flow.try_borrow() {
-        Ok(flow) => Arc::clone(flow.config()),
-        Err(_) => return Err(Status::InternalFailure),
-    };
+fn ask_sts(worker: &Worker, ask: &Ask) -> Result<(), Status> {
+    let config = Arc::clone(worker.flow.try_borrow().map_err(|_| Status::InternalFailure)?.config());
     let sts = config.sts();
     let version = PROTOCOL_VERSION.to_string();
     let mut headers = vec![
@@ -96,66 +102,65 @@ fn ask_sts(worker: &Worker, ask: Ask) -> Result<u32, Status> {
     if let Some(traceparent) = &ask.traceparent {
         headers.push(("traceparent", traceparent));
     }
-    host::call(&sts.cluster, headers, &ask.request.to_form(), Duration::from_millis(sts.timeout_ms))
+    if ask.fresh {
+        headers.push(("cache-control", "no-cache"));
+    }
+    // In the root's name, so that the call and its answer do not end with a client.
+    abi::set_effective_context(worker.root)?;
+    let call = host::call(&sts.cluster, &headers, &ask.request.to_form(), sts.timeout_ms)?;
+    worker.calls.try_borrow_mut().map_err(|_| Status::InternalFailure)?.insert(call, ask.id);
+    #[cfg(feature = "fault-injection")]
+    crate::fault::after_ask();
+    Ok(())
 }
 
-impl Context for Root {
-    fn on_http_call_response(&mut self, call: u32, headers: usize, body_size: usize, _: usize) {
-        let (Some(id), Some(worker)) = (self.calls.remove(&call), self.worker.clone()) else { return };
-        let now = worker.clock.now();
-        // Without headers there is no answer: the connection failed.
-        let head = if headers == 0 { Err(Status::Empty) } else { host::call_answer_head() };
-        let body = host::call_answer_body(body_size, MAX_BODY_LENGTH.saturating_add(1));
-        let settled = worker.flow.try_borrow_mut().ok().and_then(|mut flow| match (&head, &body) {
-            (Ok((status, decision_id)), Ok(body)) => {
-                let answer = Answer { status: *status, decision_id: decision_id.as_deref(), body };
-                flow.on_answer(id, answer, now)
-            }
-            _ => flow.on_answer(id, NO_ANSWER, now),
-        });
-        self.settle(&worker, settled);
+/// The STS has answered a call, or will not: then there are no headers.
+pub fn on_call_answered(root: u32, call: u32, headers: usize, body_size: usize) {
+    let Some(worker) = vm::worker_of_root(root) else { return };
+    let Some(id) = worker.calls.try_borrow_mut().ok().and_then(|mut calls| calls.remove(&call)) else { return };
+    let head = if headers == 0 { Err(Status::Empty) } else { host::call_answer_head() };
+    let body = host::call_answer_body(body_size, MAX_BODY_LENGTH.saturating_add(1));
+    settle(&worker, |flow| {
+        let answer = match (&head, &body) {
+            (Ok((status, decision_id)), Ok(body)) => Answer {
+                status: *status,
+                decision_id: decision_id.as_deref(),
+                body: body.as_deref().unwrap_or_default(),
+            },
+            _ => NO_ANSWER,
+        };
+        flow.on_answer(&mut SharedData, id, answer, host::now())
+    });
+    start_exchanges(&worker);
+}
+
+/// Another worker has news. What the message says is of no account: everybody can write to a queue.
+pub fn on_queue_ready(root: u32, queue: u32) {
+    while abi::dequeue(queue).is_ok() {}
+    if let Some(worker) = vm::worker_of_root(root) {
+        if let Ok(mut flow) = worker.flow.try_borrow_mut() {
+            flow.on_wake();
+        }
+        start_exchanges(&worker);
     }
 }
 
-impl RootContext for Root {
-    fn on_configure(&mut self, size: usize) -> bool {
-        host::follow_log_level();
-        #[cfg(feature = "fault-injection")]
-        crate::fault::announce();
-        match self.configure(size) {
-            Ok(()) => true,
-            Err(error) => {
-                log::error!("cloakroom: {error}");
-                false
-            }
-        }
-    }
+/// Time has passed.
+pub fn on_tick(root: u32) {
+    vm::on_tick(root);
+    host::follow_log_level();
+    let Some(worker) = vm::worker_of_root(root) else { return };
+    settle(&worker, |flow| flow.on_tick(&mut SharedData, host::memory_bytes(), host::now()));
+    start_exchanges(&worker);
+    listen(&worker);
+    if let (Ok(mut metrics), Ok(mut flow)) = (worker.metrics.try_borrow_mut(), worker.flow.try_borrow_mut()) {
+        metrics.flush(flow.take_report());
+    };
+}
 
-    fn on_queue_ready(&mut self, queue: u32) {
-        // The messages are only knocks at the door; one answer is enough for all of them.
-        while host::drain(queue) == Ok(true) {}
-        if let Some(worker) = self.worker.clone() {
-            self.start_exchanges(&worker);
-        }
-    }
-
-    fn on_tick(&mut self) {
-        host::follow_log_level();
-        let Some(worker) = self.worker.clone() else { return };
-        self.start_exchanges(&worker);
-        let now = worker.clock.now();
-        let overdue = worker.flow.try_borrow_mut().map(|mut flow| flow.on_tick(now)).unwrap_or_default();
-        if !overdue.is_empty() {
-            self.settle(&worker, overdue);
-        }
-        worker.gauge();
-    }
-
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(id, self.worker.clone())))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
+fn settle<S: IntoIterator<Item = Settled>>(worker: &Worker, news: impl FnOnce(&mut Flow) -> S) {
+    let settled = worker.flow.try_borrow_mut().map(|mut flow| news(&mut flow));
+    for settled in settled.into_iter().flatten() {
+        worker.settle(settled);
     }
 }

@@ -1,153 +1,96 @@
-//! The context of one request.
+//! What happens to one request. No state is kept here: what is remembered of a stream stands with its worker, bounded.
 
-use std::{rc::Rc, sync::Arc};
+use std::rc::Rc;
 
 use filter_core::{
-    cache::Issued,
-    config::ExchangeRoute,
-    credential,
-    flow::{Outcome, Refused, Verdict},
-    key::{Key, Subject},
+    flow::{Arrival, Outcome, Refused, Verdict},
     refusal::Refusal,
-    request,
-};
-use proxy_wasm::{
-    traits::{Context, HttpContext},
-    types::{Action, Status},
 };
 use token::reason::Reason;
 
 use crate::{
-    host,
+    abi::{Action, Status},
+    host::{self, HeaderBytes, SharedData},
+    root, vm,
     worker::{self, Worker},
 };
 
-/// One request.
-pub struct Stream {
-    id: u32,
-    worker: Option<Rc<Worker>>,
-    state: State,
+/// Decides on a request. Without a worker (its configuration was refused, or it cannot be told which one it is) everything is
+/// refused.
+pub fn on_request_headers(stream: u32) -> Action {
+    let Some(worker) = vm::worker_of_stream(stream) else {
+        worker::respond(&Refusal::new(Reason::FilterOverloaded).detail("the filter is not configured"));
+        return Action::Pause;
+    };
+    decide(stream, &worker).unwrap_or_else(|refused| {
+        worker.refuse(stream, &refused);
+        Action::Pause
+    })
 }
 
-enum State {
-    /// Nothing decided, or `untouched`.
-    Plain,
-    /// On an `exchange` route, waiting or on its way.
-    Exchange {
-        route: Arc<ExchangeRoute>,
-        key: Key,
-        /// What it went on with, unless it had to wait for it.
-        issued: Option<Rc<Issued>>,
-    },
-    /// Answered here; nothing of it may go on.
-    Refused,
-}
-
-impl Stream {
-    /// The context of request `id`. Without a worker (its configuration was refused) everything is refused.
-    pub fn new(id: u32, worker: Option<Rc<Worker>>) -> Self {
-        Self { id, worker, state: State::Plain }
-    }
-
-    fn on_headers(&mut self, worker: &Rc<Worker>) -> Result<Action, Refused> {
-        let broken = |_: Status| unrouted(Refusal::new(Reason::FilterOverloaded).detail("the request cannot be read"));
-        let headers = host::request_headers().map_err(broken)?;
-        #[cfg(feature = "fault-injection")]
-        crate::fault::on_request(&headers);
-        let route = worker.route().map_err(broken)?;
-        let step = {
-            let flow = worker.flow.try_borrow_mut();
-            let mut flow = flow.map_err(|_| unrouted(Refusal::new(Reason::FilterOverloaded)))?;
-            flow.on_request(self.id, route.as_deref(), &headers, worker.clock.now())
-        };
-        worker::apply(&step.edits).map_err(broken)?;
-        match step.verdict {
-            Verdict::Pass => {
-                let route = route.unwrap_or_default();
-                worker.choice(&route).and_then(|choice| choice.note()).map_err(broken)?;
-                worker.count(&String::from_utf8_lossy(&route), Outcome::Untouched);
-                Ok(Action::Continue)
-            }
-            Verdict::Forward(forward) => {
-                worker.write(&forward)?;
-                self.state = State::Exchange { route: forward.route, key: forward.key, issued: Some(forward.issued) };
-                Ok(Action::Continue)
-            }
-            Verdict::Park(parked) => {
-                self.state = State::Exchange { route: parked.route, key: parked.key, issued: None };
-                if parked.start {
-                    worker.wake_root();
-                }
-                Ok(Action::Pause)
-            }
-            Verdict::Refuse(refused) => Err(refused),
+fn decide(stream: u32, worker: &Rc<Worker>) -> Result<Action, Refused> {
+    let broken = |_: Status| unrouted(Refusal::new(Reason::FilterOverloaded).detail("the request cannot be read"));
+    let bytes = HeaderBytes::of_request().map_err(broken)?;
+    let headers = bytes.pairs().map_err(broken)?;
+    #[cfg(feature = "fault-injection")]
+    crate::fault::on_request(&headers);
+    let route = worker.route().map_err(broken)?;
+    let step = {
+        let flow = worker.flow.try_borrow_mut();
+        let mut flow = flow.map_err(|_| unrouted(Refusal::new(Reason::FilterOverloaded)))?;
+        let arrival = Arrival { stream, route: route.as_deref(), source: &worker::source };
+        flow.on_request(&mut SharedData, arrival, &headers, host::now())
+    };
+    worker::apply(&step.edits).map_err(broken)?;
+    match step.verdict {
+        Verdict::Pass { route: index } => {
+            worker.note_choice(route.as_deref().unwrap_or_default()).map_err(broken)?;
+            worker.count(index, Outcome::Untouched);
+            Ok(Action::Continue)
         }
-    }
-
-    /// Held back while it waits for its credential, and for ever when refused.
-    fn action(&self) -> Action {
-        match (&self.state, &self.worker) {
-            (State::Plain, _) => Action::Continue,
-            (State::Exchange { .. }, Some(worker)) if worker.may_go_on(self.id) => Action::Continue,
-            _ => Action::Pause,
+        Verdict::Forward(forward) => {
+            worker.write(&forward)?;
+            Ok(Action::Continue)
         }
+        Verdict::Park { start } => {
+            if start {
+                root::start_exchanges(worker);
+            }
+            Ok(Action::Pause)
+        }
+        Verdict::Refuse(refused) => Err(refused),
     }
 }
 
-impl Context for Stream {
-    fn on_done(&mut self) -> bool {
-        if let (State::Exchange { .. }, Some(worker)) = (&self.state, &self.worker) {
-            worker.on_stream_end(self.id);
-        }
-        true
+/// Held back while its request waits for a credential, and for ever when it was refused and that could not be said.
+pub fn on_request_body(stream: u32) -> Action {
+    match vm::worker_of_stream(stream) {
+        Some(worker) if worker.may_go_on(stream) => Action::Continue,
+        _ => Action::Pause,
     }
 }
 
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let Some(worker) = self.worker.clone() else {
-            self.state = State::Refused;
-            worker::respond(&Refusal::new(Reason::FilterOverloaded).detail("the filter is not configured"));
-            return Action::Pause;
-        };
-        self.on_headers(&worker).unwrap_or_else(|refused| {
-            worker.on_stream_end(self.id);
-            self.state = State::Refused;
-            worker.refuse(&refused);
-            Action::Pause
-        })
-    }
+/// Trailers may not carry what headers may not.
+pub fn on_request_trailers(stream: u32) -> Action {
+    let Some(worker) = vm::worker_of_stream(stream) else { return Action::Pause };
+    let removed = HeaderBytes::of_request_trailers().and_then(|bytes| {
+        let trailers = bytes.pairs()?;
+        let route = worker.route()?;
+        let flow = worker.flow.try_borrow().map_err(|_| Status::InternalFailure)?;
+        flow.trailer_removals(stream, route.as_deref(), &trailers)
+            .into_iter()
+            .try_for_each(host::remove_request_trailer)
+    });
+    if removed.is_err() || !worker.may_go_on(stream) { Action::Pause } else { Action::Continue }
+}
 
-    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
-        self.action()
-    }
-
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if let (State::Exchange { key, issued, .. }, Some(worker)) = (&self.state, &self.worker)
-            && matches!(host::response_status(), Ok(Some(status)) if status == b"401")
-        {
-            worker.on_unauthorized(self.id, key, issued.as_ref());
-        }
-        Action::Continue
-    }
-
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        let Ok(trailers) = host::request_trailers() else {
-            return Action::Pause;
-        };
-        let removed = match &self.state {
-            State::Exchange { route, key, .. } => {
-                let Subject::Token(token) = key.subject();
-                request::trailer_removals(&trailers, route, Some(token))
-            }
-            State::Plain | State::Refused => {
-                trailers.iter().map(|(name, _)| name.as_str()).filter(|name| credential::is_own(name)).collect()
-            }
-        };
-        if removed.into_iter().try_for_each(host::remove_request_trailer).is_err() {
-            return Action::Pause;
-        }
-        self.action()
+/// The destination's own refusal of a token ends that token.
+pub fn on_response_headers(stream: u32) {
+    if host::answered_unauthorized()
+        && let Some(worker) = vm::worker_of_stream(stream)
+        && let Ok(mut flow) = worker.flow.try_borrow_mut()
+    {
+        flow.on_unauthorized(&mut SharedData, stream, host::now());
     }
 }
 

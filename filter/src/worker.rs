@@ -1,97 +1,81 @@
-//! What the contexts of one worker share, and the carrying out of verdicts.
+//! What the callbacks of one configuration share in one VM, and the carrying out of verdicts.
 
 use std::{
     cell::RefCell,
     collections::{HashMap, HashSet},
     rc::Rc,
+    sync::Arc,
 };
 
 use filter_core::{
-    cache::Issued,
-    config::{Config, RouteIdentification},
+    config::{Config, RouteCheck, RouteIdentification},
     flow::{Delivery, Flow, Forward, Outcome, Refused, Settled},
-    key::Key,
     refusal::Refusal,
     reply::CallResult,
     request::Edit,
 };
-use proxy_wasm::types::Status;
 use token::reason::Reason;
 
 use crate::{
-    host::{self, Clock},
-    metrics::{Metrics, UNKNOWN_ROUTE},
+    abi::{HostBytes, Status},
+    host,
+    metrics::Metrics,
 };
 
-/// One worker's state. Nothing keeps a borrow over a call to Envoy that could come back here.
+/// One configuration's state in one VM. Nothing keeps a borrow over a call to Envoy that could come back here.
 pub struct Worker {
+    /// The root context: the calls to the STS are made in its name, so that none ends with the client that was first to need
+    /// it.
+    pub root: u32,
     pub flow: RefCell<Flow>,
-    pub clock: Clock,
-    metrics: RefCell<Metrics>,
-    /// Requests that waited and were refused, until their streams end.
-    refused: RefCell<HashSet<u32>>,
-    /// What requests that waited went on with, until their streams end.
-    delivered: RefCell<HashMap<u32, Rc<Issued>>>,
-    route_property: Vec<String>,
+    pub metrics: RefCell<Metrics>,
+    /// Envoy's numbers of the calls under way, and which exchange each is for.
+    pub calls: RefCell<HashMap<u32, u64>>,
+    /// Requests that were refused but could not be answered. They stay where they are until Envoy ends them.
+    stuck: RefCell<HashSet<u32>>,
+    /// With NUL between its parts, as Envoy wants it.
+    route_property: String,
     knows_routes_by_name: bool,
-    queue: u32,
+    notes_choice: bool,
 }
 
 impl Worker {
-    /// The state for a configuration; `queue` wakes the root context.
-    pub fn new(config: &std::sync::Arc<Config>, queue: u32) -> Self {
+    /// The state for a configuration.
+    pub fn new(root: u32, config: &Arc<Config>, flow: Flow) -> Self {
         let route_property = match config.identify_routes_by() {
-            RouteIdentification::RouteName => vec!["xds".to_owned(), "route_name".to_owned()],
+            RouteIdentification::RouteName => ROUTE_NAME.to_owned(),
             RouteIdentification::RouteMetadata { namespace, key } => {
-                let path = ["xds", "route_metadata", "filter_metadata", namespace, key];
-                path.map(str::to_owned).to_vec()
+                ["xds", "route_metadata", "filter_metadata", namespace, key].join("\0")
             }
         };
         Self {
-            flow: RefCell::new(Flow::new(std::sync::Arc::clone(config))),
-            clock: Clock::new(),
-            metrics: RefCell::default(),
-            refused: RefCell::default(),
-            delivered: RefCell::default(),
+            root,
+            metrics: RefCell::new(Metrics::new(flow.route_names())),
+            flow: RefCell::new(flow),
+            calls: RefCell::default(),
+            stuck: RefCell::default(),
+            knows_routes_by_name: route_property == ROUTE_NAME,
             route_property,
-            knows_routes_by_name: *config.identify_routes_by() == RouteIdentification::RouteName,
-            queue,
+            notes_choice: config.route_check() == RouteCheck::FilterState,
         }
     }
 
     /// What identifies the route that Envoy chose for the current request.
-    pub fn route(&self) -> Result<Option<Vec<u8>>, Status> {
-        let path: Vec<&str> = self.route_property.iter().map(String::as_str).collect();
-        host::property(&path)
-    }
-
-    /// Has the root context start what is to be started. If that fails, its tick does it a little later.
-    pub fn wake_root(&self) {
-        if let Err(status) = host::wake(self.queue) {
-            log::warn!("the queue could not be written ({status:?}); exchanges start by tick");
-        }
+    pub fn route(&self) -> Result<Option<HostBytes>, Status> {
+        host::property(&self.route_property)
     }
 
     /// Counts a request that was let through.
-    pub fn count(&self, route: &str, outcome: Outcome) {
+    pub fn count(&self, route: usize, outcome: Outcome) {
         if let Ok(mut metrics) = self.metrics.try_borrow_mut() {
             metrics.request(route, outcome);
         }
     }
 
-    /// Sets the gauges.
-    pub fn gauge(&self) {
-        if let (Ok(mut metrics), Ok(flow)) = (self.metrics.try_borrow_mut(), self.flow.try_borrow()) {
-            metrics.entries(flow.cached());
-        }
-    }
-
-    /// What Envoy has chosen, where the configuration knows the route as `route`.
-    pub fn choice(&self, route: &[u8]) -> Result<Choice, Status> {
-        let read = |name| host::property(&["xds", name]).map(Option::unwrap_or_default);
-        // Where routes are known by Envoy's name for them it need not be read again.
-        let route = if self.knows_routes_by_name { route.to_vec() } else { read("route_name")? };
-        Ok(Choice { route, cluster: read("cluster_name")? })
+    /// Notes what Envoy has chosen for a request that is known as one of `route`, for the filter that checks it: see
+    /// [`Choice`].
+    pub fn note_choice(&self, route: &[u8]) -> Result<(), Status> {
+        if self.notes_choice { self.choice(route)?.note() } else { Ok(()) }
     }
 
     /// Writes the credential, if the request goes where the route allows.
@@ -101,37 +85,51 @@ impl Worker {
     pub fn write(&self, forward: &Forward) -> Result<(), Refused> {
         let route = &forward.route;
         let refuse = |refusal| Refused { route: Some(route.clone()), refusal: Rc::new(refusal) };
-        let choice = self
-            .choice(route.name().as_bytes())
-            .map_err(|_| refuse(Refusal::new(Reason::ClusterRefused).claim("cluster")))?;
-        if !route.permits_cluster(&choice.cluster) {
-            let cluster = String::from_utf8_lossy(&choice.cluster).into_owned();
-            log::warn!("route {} leads to the cluster {cluster:?}, which it does not name", route.name());
-            return Err(refuse(Refusal::new(Reason::ClusterRefused).claim("cluster").got(&cluster)));
-        }
         let broken = |_| refuse(Refusal::new(Reason::FilterOverloaded).detail("the credential could not be written"));
-        choice.note().map_err(broken)?;
+        if self.notes_choice {
+            let choice = self
+                .choice(route.name().as_bytes())
+                .map_err(|_| refuse(Refusal::new(Reason::ClusterRefused).claim("cluster")))?;
+            if !route.permits_cluster(&choice.cluster) {
+                let cluster = String::from_utf8_lossy(&choice.cluster).into_owned();
+                log::warn!("route {} leads to the cluster {cluster:?}, which it does not name", route.name());
+                return Err(refuse(Refusal::new(Reason::ClusterRefused).claim("cluster").got(&cluster)));
+            }
+            choice.note().map_err(broken)?;
+        }
         host::set_request_header(route.injected_header(), forward.issued.header_value.expose()).map_err(broken)?;
-        self.count(route.name(), forward.outcome);
+        self.count(forward.index, forward.outcome);
         Ok(())
     }
 
     /// Answers the current request with a refusal. If even that fails the request stays where it is: it never goes on.
-    pub fn refuse(&self, refused: &Refused) {
+    pub fn refuse(&self, stream: u32, refused: &Refused) {
         let refusal = &refused.refusal;
-        let route = refused.route.as_ref().map_or(UNKNOWN_ROUTE, |route| route.name());
+        let route = refused.route.as_ref().map_or("unknown", |route| route.name());
         if let Ok(mut metrics) = self.metrics.try_borrow_mut() {
-            metrics.request(route, Outcome::Refused);
             metrics.refusal(route, refusal.metric_code());
         }
         log::debug!("route {route} refused: {}", refusal.code());
-        respond(refusal);
+        if !respond(refusal)
+            && let Ok(mut stuck) = self.stuck.try_borrow_mut()
+        {
+            // What is not remembered here is let go by nobody: a VM that holds so many has ceased to be of use.
+            if stuck.len() < MOST_STUCK {
+                stuck.insert(stream);
+            }
+        }
+    }
+
+    /// Whether the request neither waits nor was refused. If that cannot be known, it may not.
+    pub fn may_go_on(&self, stream: u32) -> bool {
+        let (Ok(flow), Ok(stuck)) = (self.flow.try_borrow(), self.stuck.try_borrow()) else { return false };
+        !flow.is_waiting(stream) && !stuck.contains(&stream) && stuck.len() < MOST_STUCK
     }
 
     /// Carries out what an answer brought, for everyone who waited.
     pub fn settle(&self, settled: Settled) {
         if let Ok(mut metrics) = self.metrics.try_borrow_mut() {
-            metrics.call(settled.route.name(), settled.result, settled.took_ms);
+            metrics.settled(&settled);
         }
         log::debug!(
             "route {} exchange sha256:{} {} in {:?} ms for {} requests",
@@ -149,52 +147,26 @@ impl Worker {
         }
     }
 
-    /// Whether the request of an `exchange` route neither waits nor was refused. If that cannot be known, it may not.
-    pub fn may_go_on(&self, stream: u32) -> bool {
-        let (Ok(flow), Ok(refused)) = (self.flow.try_borrow(), self.refused.try_borrow()) else { return false };
-        !flow.is_waiting(stream) && !refused.contains(&stream)
-    }
-
-    /// Forgets a request whose stream has ended.
-    pub fn on_stream_end(&self, stream: u32) {
-        if let Ok(mut flow) = self.flow.try_borrow_mut() {
-            flow.on_stream_end(stream);
-        }
-        if let Ok(mut refused) = self.refused.try_borrow_mut() {
-            refused.remove(&stream);
-        }
-        if let Ok(mut delivered) = self.delivered.try_borrow_mut() {
-            delivered.remove(&stream);
-        }
-    }
-
-    /// The destination has refused what `stream` was sent with: `issued`, or what it was given after it had waited.
-    pub fn on_unauthorized(&self, stream: u32, key: &Key, issued: Option<&Rc<Issued>>) {
-        let given = self.delivered.try_borrow().ok().and_then(|delivered| delivered.get(&stream).cloned());
-        if let (Some(sent), Ok(mut flow)) = (issued.or(given.as_ref()), self.flow.try_borrow_mut()) {
-            flow.on_unauthorized(key, sent);
-        }
-    }
-
     fn deliver(&self, delivery: Delivery) {
-        // A stream that has ended was forgotten in its `on_done`; if Envoy knows it no more there is nothing to do.
-        if host::speak_of(delivery.stream).is_err() {
+        // The client may have gone; then there is no such stream, and nothing to do.
+        if crate::abi::set_effective_context(delivery.stream).is_err() {
             return;
         }
         let resumed = delivery.verdict.and_then(|forward| {
             self.write(&forward)?;
-            if let Ok(mut delivered) = self.delivered.try_borrow_mut() {
-                delivered.insert(delivery.stream, Rc::clone(&forward.issued));
-            }
-            _ = host::resume_request();
+            _ = crate::abi::continue_request();
             Ok(())
         });
         if let Err(refused) = resumed {
-            if let Ok(mut streams) = self.refused.try_borrow_mut() {
-                streams.insert(delivery.stream);
-            }
-            self.refuse(&refused);
+            self.refuse(delivery.stream, &refused);
         }
+    }
+
+    fn choice(&self, route: &[u8]) -> Result<Choice, Status> {
+        let read = |path| host::property(path).map(|value| value.map(|value| value.to_vec()).unwrap_or_default());
+        // Where routes are known by Envoy's name for them it need not be read again.
+        let route = if self.knows_routes_by_name { route.to_vec() } else { read(ROUTE_NAME)? };
+        Ok(Choice { route, cluster: read(CLUSTER_NAME)? })
     }
 }
 
@@ -203,14 +175,14 @@ impl Worker {
 /// Writing a header makes Envoy choose again, and it does so only when the next native filter asks for the route: what this
 /// module can read stays what it was. So the choice is noted in the stream's filter state, and Envoy's own RBAC filter,
 /// which stands behind this one, refuses a request for which it now chooses otherwise.
-pub struct Choice {
+struct Choice {
     route: Vec<u8>,
     cluster: Vec<u8>,
 }
 
 impl Choice {
     /// Notes it for the filter that checks it.
-    pub fn note(&self) -> Result<(), Status> {
+    fn note(&self) -> Result<(), Status> {
         host::set_filter_state(CHOSEN_ROUTE, &self.route)?;
         // A direct response has no cluster, and nothing to compare later; no credential is ever written on its way.
         if self.cluster.is_empty() {
@@ -220,9 +192,15 @@ impl Choice {
     }
 }
 
+const ROUTE_NAME: &str = "xds\0route_name";
+const CLUSTER_NAME: &str = "xds\0cluster_name";
+
 /// The filter states, which Envoy puts under its prefix `wasm.`.
 const CHOSEN_ROUTE: &str = "cloakroom_route";
 const CHOSEN_CLUSTER: &str = "cloakroom_cluster";
+
+/// Requests that could not be answered are remembered up to this number; beyond it no body goes on at all.
+const MOST_STUCK: usize = 1_000;
 
 /// Makes the changes to the current request.
 pub fn apply(edits: &[Edit<'_>]) -> Result<(), Status> {
@@ -232,10 +210,17 @@ pub fn apply(edits: &[Edit<'_>]) -> Result<(), Status> {
     })
 }
 
-/// Answers the current request with a refusal, uncounted.
-pub fn respond(refusal: &Refusal) {
+/// The address that the current request came from, without its port. Nobody's if Envoy does not say: all such share a limit.
+pub fn source() -> String {
+    let address = host::property("source\0address").ok().flatten();
+    let address = address.as_deref().and_then(|address| str::from_utf8(address).ok()).unwrap_or_default();
+    address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned()
+}
+
+/// Answers the current request with a refusal, uncounted. Whether that could be done.
+pub fn respond(refusal: &Refusal) -> bool {
     let id = host::random_id().unwrap_or_else(|_| "none".to_owned());
-    if let Err(status) = host::respond(&refusal.to_response(&id)) {
-        log::warn!("a refusal could not be sent ({status:?})");
-    }
+    host::respond(&refusal.to_response(&id))
+        .inspect_err(|status| log::warn!("a refusal could not be sent ({status:?})"))
+        .is_ok()
 }

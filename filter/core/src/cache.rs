@@ -1,12 +1,13 @@
 //! What a worker remembers: issued tokens until their last usable moment, and refusals for a few seconds.
 
-use std::{hash::BuildHasher, rc::Rc};
+use std::rc::Rc;
 
 use token::{constraint::Constraint, secret::Secret};
 
 use crate::{
     config::Limits,
     key::{Key, Probe},
+    life::Life,
     refusal::Refusal,
     time::{Deadline, Now},
 };
@@ -14,6 +15,7 @@ use crate::{
 mod bounded;
 
 use bounded::Bounded;
+pub use bounded::Ticket;
 
 /// An issued token, ready to be written.
 #[derive(Debug)]
@@ -24,16 +26,31 @@ pub struct Issued {
     pub constraints: Vec<Constraint>,
 }
 
-/// What is remembered. Refusals have places of their own, so that garbage cannot push out good tokens. That the STS could
-/// not be asked is not remembered at all.
+/// An issued token as it is held.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub issued: Rc<Issued>,
+    /// When the STS was asked for it.
+    pub asked: Now,
+    pub life: Life,
+    /// Whether a request was served from here. One that was not is not worth a renewal.
+    pub used: bool,
+    /// Whether its renewal is planned or under way.
+    pub planned: bool,
+    /// Renewals that have failed since it came.
+    pub failures: u32,
+}
+
+/// What is remembered. Refusals have places of their own, so that garbage cannot push out good tokens.
 pub struct Cache {
-    issued: Bounded<Rc<Issued>>,
+    issued: Bounded<Entry>,
     refusals: Bounded<Rc<Refusal>>,
 }
 
 /// What is known of a key.
-pub enum Known {
-    Issued(Rc<Issued>),
+pub enum Known<'c> {
+    /// With its key, and the ticket by which it can be found again without one.
+    Issued(&'c Key, &'c mut Entry, Ticket),
     Refused(Rc<Refusal>),
     Nothing,
 }
@@ -47,39 +64,56 @@ impl Cache {
         }
     }
 
-    /// What is known of `probe` at `now`, with the kept key of an issued token.
-    pub fn look_up(&mut self, probe: Probe<'_>, now: Now) -> (Known, Option<Key>) {
-        if let Some((key, issued)) = self.issued.get(&probe, now) {
-            return (Known::Issued(Rc::clone(issued)), Some(key.clone()));
+    /// What is known of `probe` at `now`.
+    pub fn look_up(&mut self, probe: Probe<'_>, now: Now) -> Known<'_> {
+        if let Some((key, entry, ticket)) = self.issued.get(&probe, now) {
+            return Known::Issued(key, entry, ticket);
         }
         match self.refusals.get(&probe, now) {
-            Some((_, refusal)) => (Known::Refused(Rc::clone(refusal)), None),
-            None => (Known::Nothing, None),
+            Some((_, refusal, _)) => Known::Refused(Rc::clone(refusal)),
+            None => Known::Nothing,
         }
     }
 
-    /// Keeps `issued` until `until`. Without room for it nothing is kept.
-    pub fn keep(&mut self, key: Key, issued: Rc<Issued>, until: Deadline, now: Now) {
+    /// What is held for a key, whether or not somebody asks for it now.
+    pub fn held(&mut self, key: &Key) -> Option<(&mut Entry, Ticket)> {
+        self.issued.peek(key)
+    }
+
+    /// The entry of a ticket, unless it has gone since.
+    pub fn entry(&mut self, ticket: Ticket) -> Option<(&Key, &mut Entry)> {
+        self.issued.at(ticket)
+    }
+
+    /// The key of a ticket, unless its entry has gone since.
+    pub fn key(&self, ticket: Ticket) -> Option<&Key> {
+        self.issued.key_at(ticket)
+    }
+
+    /// Keeps a token to the end of its life, in place of the key's last one. `None`: there is no room for it.
+    pub fn keep(&mut self, key: Key, entry: Entry, now: Now) -> Option<Ticket> {
         self.refusals.remove(&key);
+        let Entry { issued, life, .. } = &entry;
         let size = key.size().saturating_add(issued.header_value.expose().len()).saturating_add(
             // Patterns and methods are short; their number is what counts.
             issued.constraints.len().saturating_mul(512),
         );
-        self.issued.insert(key, issued, size, until, now);
+        let until = life.usable_until;
+        self.issued.insert(key, entry, size, until, now)
     }
 
-    /// Keeps a refusal for one to five seconds; the spread is there so that refused clients do not come back all at once.
-    pub fn keep_refusal(&mut self, key: Key, refusal: Rc<Refusal>, now: Now) {
-        let spread = self.refusals.hasher().hash_one((now.steady_ms, key.size())) % REFUSAL_SPREAD_MS;
-        let until = now.after(LEAST_REFUSAL_MS.saturating_add(spread));
-        self.issued.remove(&key);
+    /// Keeps a refusal. What it says of the request ends the key's token too; that the STS is not there ends nothing.
+    pub fn keep_refusal(&mut self, key: Key, refusal: Rc<Refusal>, until: Deadline, now: Now) {
+        if refusal.is_final() {
+            self.issued.remove(&key);
+        }
         let size = key.size().saturating_add(refusal.size());
         self.refusals.insert(key, refusal, size, until, now);
     }
 
-    /// Forgets the issued token of `key` if it is `sent`. Another that has taken its place since stays.
-    pub fn forget(&mut self, key: &Key, sent: &Rc<Issued>) {
-        self.issued.remove_if(key, |issued| Rc::ptr_eq(issued, sent));
+    /// Forgets the token of a ticket.
+    pub fn forget(&mut self, ticket: Ticket) {
+        self.issued.remove_at(ticket);
     }
 
     /// How many issued tokens are held.
@@ -96,83 +130,12 @@ impl Cache {
     pub fn refusals(&self) -> usize {
         self.refusals.len()
     }
-}
 
-/// How long an issued token may be sent, in milliseconds from the moment the exchange was **asked for**: the STS counts the
-/// life from a later moment, so this is never too long. The margin is what clocks and the way to the destination may cost;
-/// it never takes more than a tenth of the life.
-pub fn usable_ms(expires_in_seconds: u64, margin_ms: u64) -> u64 {
-    let life = expires_in_seconds.saturating_mul(1000);
-    life.saturating_sub(margin_ms.min(life / 10))
+    /// Bytes of keys, tokens and refusals.
+    pub fn bytes(&self) -> usize {
+        self.issued.bytes().saturating_add(self.refusals.bytes())
+    }
 }
-
-const LEAST_REFUSAL_MS: u64 = 1_000;
-const REFUSAL_SPREAD_MS: u64 = 4_000;
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use token::reason::Reason;
-
-    use super::*;
-    use crate::key::{Subject, tests::facts};
-
-    fn at(ms: u64) -> Now {
-        Now { unix_ms: 1_800_000_000_000 + ms, steady_ms: ms }
-    }
-
-    #[test]
-    fn margins_are_capped_by_the_life() {
-        assert_eq!(usable_ms(60, 5_000), 55_000);
-        assert_eq!(usable_ms(300, 5_000), 295_000);
-        assert_eq!(usable_ms(50, 5_000), 45_000);
-        assert_eq!(usable_ms(20, 5_000), 18_000);
-        assert_eq!(usable_ms(1, 5_000), 900);
-        assert_eq!(usable_ms(60, 0), 60_000);
-        assert_eq!(usable_ms(u64::MAX, u64::MAX), u64::MAX - u64::MAX / 10);
-    }
-
-    #[test]
-    fn a_refusal_is_kept_between_one_and_five_seconds() {
-        let facts = Arc::new(facts());
-        let probe = Probe::new(&facts, Subject::Token("t")).unwrap();
-        for start in 0..200 {
-            let mut cache = Cache::new(Limits::default());
-            cache.keep_refusal(probe.to_key(), Rc::new(Refusal::new(Reason::PolicyDenied)), at(start));
-            assert!(matches!(cache.look_up(probe, at(start + 999)).0, Known::Refused(_)));
-            assert!(matches!(cache.look_up(probe, at(start + 5_000)).0, Known::Nothing));
-        }
-    }
-
-    #[test]
-    fn only_the_token_that_was_sent_is_forgotten() {
-        let facts = Arc::new(facts());
-        let probe = Probe::new(&facts, Subject::Token("t")).unwrap();
-        let mut cache = Cache::new(Limits::default());
-        let token = || Rc::new(Issued { header_value: Secret::new("Bearer x"), constraints: Vec::new() });
-        let (old, new) = (token(), token());
-        cache.keep(probe.to_key(), Rc::clone(&new), at(0).after(60_000), at(0));
-        cache.forget(&probe.to_key(), &old);
-        assert!(matches!(cache.look_up(probe, at(1)).0, Known::Issued(_)));
-        cache.forget(&probe.to_key(), &new);
-        assert!(matches!(cache.look_up(probe, at(1)).0, Known::Nothing));
-    }
-
-    #[test]
-    fn refusals_do_not_push_out_tokens() {
-        let facts = Arc::new(facts());
-        let limits = Limits { cached_tokens: 4, ..Limits::default() };
-        let mut cache = Cache::new(limits);
-        let good = Probe::new(&facts, Subject::Token("good")).unwrap();
-        let issued = Rc::new(Issued { header_value: Secret::new("Bearer x"), constraints: Vec::new() });
-        cache.keep(good.to_key(), issued, at(0).after(60_000), at(0));
-        for garbage in 0..1_000 {
-            let text = format!("garbage-{garbage}");
-            let probe = Probe::new(&facts, Subject::Token(&text)).unwrap();
-            cache.keep_refusal(probe.to_key(), Rc::new(Refusal::new(Reason::SubjectTokenMalformed)), at(1));
-        }
-        assert!(matches!(cache.look_up(good, at(2)).0, Known::Issued(_)));
-        assert_eq!(cache.refusals(), 4);
-    }
-}
+mod tests;

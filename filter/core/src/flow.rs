@@ -1,31 +1,74 @@
 //! The order of things for one worker: a request and a time in, a [`Step`] out; an answer and a time in, one
 //! [`Delivery`] for everyone who waited for it.
+//!
+//! Here is what happens to a request. [`exchange`] asks and takes answers, [`upkeep`] does what time brings, and
+//! [`invalidation`] what the destination says of a token.
 
-use std::{rc::Rc, sync::Arc};
+use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 use token::{
     constraint::{self, RequestFacts},
-    message::{ExchangeRequest, RequestContext},
     reason::Reason,
 };
 
 use crate::{
-    cache::{Cache, Issued, Known, usable_ms},
+    breaker::Breaker,
+    cache::{Cache, Issued, Known, Ticket},
     config::{Config, ExchangeRoute, RouteMode},
     credential,
-    key::{Key, Probe, Subject},
-    pending::{Exchange, Joined, Pending, Waiter},
+    jitter::Jitter,
+    key::{Probe, Subject},
+    miss_limit::{Limited, MissLimit, Source},
+    pending::{Full, Joined, Opening, Pending, Purpose, Waiter},
+    refresh::{Budget, Schedule},
     refusal::Refusal,
-    reply::{self, Answer, CallResult},
     request::{self, Edit, Headers, Reading, check_form, removals},
+    sent::Sent,
+    shared::{Found, Host, Shared},
+    strikes::Strikes,
     time::Now,
 };
+
+mod exchange;
+mod invalidation;
+mod upkeep;
+
+pub use exchange::{Ask, NO_ANSWER, Next, Settled};
+pub use upkeep::Report;
 
 /// What one worker knows and waits for.
 pub struct Flow {
     config: Arc<Config>,
+    /// By what identifies them.
+    routes: HashMap<Box<[u8]>, Route>,
     cache: Cache,
     pending: Pending,
+    sent: Sent,
+    breaker: Breaker,
+    schedule: Schedule,
+    budget: Budget,
+    sources: MissLimit,
+    strikes: Strikes,
+    jitter: Jitter,
+    shared: Option<Shared>,
+    report: Report,
+    ticks: u32,
+}
+
+struct Route {
+    index: usize,
+    mode: RouteMode,
+}
+
+/// A request as the host announces it.
+#[derive(Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The host's name for the request's stream. No two at a time have the same.
+    pub stream: u32,
+    /// What identifies the route that Envoy chose, if anything does.
+    pub route: Option<&'a [u8]>,
+    /// Tells where the request came from. Asked on a miss only.
+    pub source: &'a dyn Fn() -> String,
 }
 
 /// What to do with a request. INVARIANT: the edits come first, whatever the verdict.
@@ -37,30 +80,25 @@ pub struct Step<'h> {
 /// What to do after the edits.
 pub enum Verdict {
     /// The route is `untouched`: the request goes on.
-    Pass,
+    Pass {
+        route: usize,
+    },
     /// Write the credential, see where the request would go now, and let it go on.
     Forward(Forward),
     Refuse(Refused),
-    /// Hold the request; a [`Delivery`] will come.
-    Park(Parked),
+    /// Hold the request; a [`Delivery`] will come. `start`: an exchange has to be started for it, see [`Flow::next`].
+    Park {
+        start: bool,
+    },
 }
 
 /// A request that has its credential.
 pub struct Forward {
     pub route: Arc<ExchangeRoute>,
+    /// The route's place among the configured ones, for the statistics.
+    pub index: usize,
     pub issued: Rc<Issued>,
-    /// For whom the credential was issued.
-    pub key: Key,
     pub outcome: Outcome,
-}
-
-/// A request that waits.
-pub struct Parked {
-    pub route: Arc<ExchangeRoute>,
-    /// For whom the credential is asked.
-    pub key: Key,
-    /// Whether an exchange has to be started for it.
-    pub start: bool,
 }
 
 /// A request that is refused.
@@ -71,198 +109,215 @@ pub struct Refused {
     pub refusal: Rc<Refusal>,
 }
 
-/// How a request came by its credential, for the statistics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    Hit,
-    /// The STS was asked for it.
-    Miss,
-    /// It shared an answer that another had asked for.
-    Coalesced,
-    Refused,
-    Untouched,
-}
-
-impl Outcome {
-    /// The name in the statistics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hit => "hit",
-            Self::Miss => "miss",
-            Self::Coalesced => "coalesced",
-            Self::Refused => "refused",
-            Self::Untouched => "untouched",
-        }
-    }
-}
-
-/// An exchange to be asked for now.
-pub struct Ask {
-    pub id: u64,
-    pub request: ExchangeRequest,
-    pub traceparent: Option<String>,
-}
-
-/// What an answer brought.
-pub struct Settled {
-    pub route: Arc<ExchangeRoute>,
-    /// What may be written down about the exchange's key.
-    pub fingerprint: String,
-    pub result: CallResult,
-    /// From asking to the answer; `None` if the STS was never asked.
-    pub took_ms: Option<u64>,
-    pub deliveries: Vec<Delivery>,
-}
-
 /// What becomes of one waiting request.
 pub struct Delivery {
     pub stream: u32,
     pub verdict: Result<Forward, Refused>,
 }
 
+/// How a request came by its credential, for the statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Hit,
+    /// A hit on a token whose renewal is due, but has failed so far.
+    Stale,
+    /// The STS was asked for it.
+    Miss,
+    /// It shared an answer that another request of this worker had asked for.
+    Coalesced,
+    /// It got what another worker has asked for.
+    Shared,
+    Refused,
+    Untouched,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of their numbers.
+    pub const ALL: [Self; 7] =
+        [Self::Hit, Self::Stale, Self::Miss, Self::Coalesced, Self::Shared, Self::Refused, Self::Untouched];
+
+    /// The name in the statistics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Miss => "miss",
+            Self::Coalesced => "coalesced",
+            Self::Shared => "shared",
+            Self::Refused => "refused",
+            Self::Untouched => "untouched",
+        }
+    }
+}
+
 impl Flow {
-    /// A worker's flow, knowing nothing yet.
-    pub fn new(config: Arc<Config>) -> Self {
+    /// A worker's flow, knowing nothing yet. `seed` spreads its waits from those of others.
+    pub fn new(config: Arc<Config>, seed: u64, now: Now) -> Self {
         let limits = config.limits();
-        Self { cache: Cache::new(limits), pending: Pending::new(limits), config }
+        let patience_ms = config.sts().timeout_ms.saturating_add(GRACE_MS);
+        let mut jitter = Jitter::new(seed);
+        let mut names: Vec<_> = config.routes().collect();
+        names.sort_unstable_by_key(|(name, _)| *name);
+        let routes = names.into_iter().enumerate();
+        let routes = routes.map(|(index, (name, mode))| (name.as_bytes().into(), Route { index, mode: mode.clone() }));
+        Self {
+            routes: routes.collect(),
+            cache: Cache::new(limits),
+            pending: Pending::new(limits, patience_ms),
+            sent: Sent::new(),
+            breaker: Breaker::new(patience_ms, jitter.draw()),
+            schedule: Schedule::new(limits.cached_tokens),
+            budget: Budget::new(now),
+            sources: MissLimit::new(u32::try_from(limits.pending_per_source).unwrap_or(u32::MAX)),
+            strikes: Strikes::new(now),
+            jitter,
+            shared: None,
+            report: Report::default(),
+            ticks: 0,
+            config,
+        }
     }
 
-    /// Decides on the request of `stream`. `route` is what identifies the route that Envoy chose, if anything does.
-    pub fn on_request<'h>(&mut self, stream: u32, route: Option<&[u8]>, headers: &'h Headers, now: Now) -> Step<'h> {
-        let name = route.and_then(|name| str::from_utf8(name).ok());
-        match name.and_then(|name| self.config.route(name)) {
-            Some(RouteMode::Exchange(route)) => {
-                let route = Arc::clone(route);
-                self.on_exchange_request(stream, &route, headers, now)
+    /// The names of the configured routes. The place of each is its index.
+    pub fn route_names(&self) -> Vec<String> {
+        let mut routes: Vec<_> = self.routes.iter().map(|(name, route)| (route.index, name)).collect();
+        routes.sort_unstable_by_key(|(index, _)| *index);
+        routes.into_iter().map(|(_, name)| String::from_utf8_lossy(name).into_owned()).collect()
+    }
+
+    /// Decides on a request.
+    pub fn on_request<'h>(
+        &mut self,
+        host: &mut dyn Host,
+        arrival: Arrival<'_>,
+        headers: &Headers<'h>,
+        now: Now,
+    ) -> Step<'h> {
+        match arrival.route.and_then(|name| self.routes.get(name)) {
+            Some(Route { index, mode: RouteMode::Exchange(route) }) => {
+                let (route, index) = (Arc::clone(route), *index);
+                let mut reading = Reading::new(headers, &route);
+                let refuse = |refusal| Verdict::Refuse(Refused { route: Some(Arc::clone(&route)), refusal });
+                let verdict =
+                    self.decide(host, arrival, (&route, index), &reading, headers, now).unwrap_or_else(refuse);
+                // Writing the issued credential over the native one is the removal; in all other cases it is removed here.
+                let overwritten =
+                    matches!(verdict, Verdict::Forward(_)) && route.subject_header() == route.injected_header();
+                if !overwritten && let Some(name) = reading.subject_header_name() {
+                    reading.edits.push(Edit::Remove(name));
+                }
+                Step { edits: reading.edits, verdict }
             }
-            Some(RouteMode::Untouched) => Step { edits: removals(headers, credential::is_own), verdict: Verdict::Pass },
+            Some(Route { index, mode: RouteMode::Untouched }) => {
+                let verdict = match request::refuse_blind_tunnels(headers) {
+                    Ok(()) => Verdict::Pass { route: *index },
+                    Err(refusal) => Verdict::Refuse(Refused { route: None, refusal: Rc::new(refusal) }),
+                };
+                Step { edits: removals(headers, credential::is_own), verdict }
+            }
             None => {
-                let refusal =
-                    Rc::new(Refusal::new(Reason::RouteUnknown).claim("route").got(name.unwrap_or("no route")));
+                let name = arrival.route.and_then(|name| str::from_utf8(name).ok()).unwrap_or("no route");
+                let refusal = Rc::new(Refusal::new(Reason::RouteUnknown).claim("route").got(name));
                 let verdict = Verdict::Refuse(Refused { route: None, refusal });
                 Step { edits: removals(headers, credential::is_removed), verdict }
             }
         }
     }
 
-    fn on_exchange_request<'h>(
-        &mut self,
-        stream: u32,
-        route: &Arc<ExchangeRoute>,
-        headers: &'h Headers,
-        now: Now,
-    ) -> Step<'h> {
-        let mut reading = Reading::new(headers, route);
-        let verdict = self
-            .decide(stream, route, &reading, headers, now)
-            .unwrap_or_else(|refusal| Verdict::Refuse(Refused { route: Some(Arc::clone(route)), refusal }));
-        // Writing the issued credential over the native one is the removal; in all other cases it is removed here.
-        let overwritten = matches!(verdict, Verdict::Forward(_)) && route.subject_header() == route.injected_header();
-        if !overwritten && let Some(name) = reading.subject_header_name() {
-            reading.edits.push(Edit::Remove(name));
-        }
-        Step { edits: reading.edits, verdict }
-    }
-
     fn decide(
         &mut self,
-        stream: u32,
-        route: &Arc<ExchangeRoute>,
+        host: &mut dyn Host,
+        arrival: Arrival<'_>,
+        (route, index): (&Arc<ExchangeRoute>, usize),
         reading: &Reading<'_>,
-        headers: &Headers,
+        headers: &Headers<'_>,
         now: Now,
     ) -> Result<Verdict, Rc<Refusal>> {
         reading.refuse_tunnels()?;
         let token = reading.subject_token(headers, route)?;
         let probe =
             Probe::new(route.facts(), Subject::Token(token)).ok_or_else(|| request::missing(route.subject_header()))?;
+        let stream = arrival.stream;
+        let forward = |issued, outcome| Verdict::Forward(Forward { route: Arc::clone(route), index, issued, outcome });
         match self.cache.look_up(probe, now) {
-            (Known::Issued(issued), Some(key)) => {
-                check(&issued, reading.method, reading.path.as_str())?;
-                let route = Arc::clone(route);
-                return Ok(Verdict::Forward(Forward { route, issued, key, outcome: Outcome::Hit }));
+            Known::Issued(_, entry, ticket) => {
+                check(&entry.issued, reading.method, reading.path.as_str())?;
+                entry.used = true;
+                let (issued, planned) = (Rc::clone(&entry.issued), entry.planned);
+                let outcome = if entry.failures > 0 { Outcome::Stale } else { Outcome::Hit };
+                self.sent.note(stream, ticket);
+                if !planned {
+                    self.plan_again(ticket, now);
+                }
+                return Ok(forward(issued, outcome));
             }
-            (Known::Refused(refusal), _) => return Err(refusal),
-            _ => {}
+            Known::Refused(refusal) => return Err(refusal),
+            Known::Nothing => {}
         }
         check_form(token, route)?;
-        let (method, path) = (reading.method.to_owned(), reading.path.as_str().to_owned());
-        let waiter = Waiter { stream, method, path, first: false };
-        let open = || (Arc::clone(route), reading.traceparent.map(str::to_owned));
-        let patience = self.config.sts().timeout_ms.saturating_add(GRACE_MS);
-        match self.pending.join(probe, waiter, open, now, patience) {
-            Ok((joined, key)) => {
-                Ok(Verdict::Park(Parked { route: Arc::clone(route), key, start: joined == Joined::First }))
+        if !self.pending.has(&probe)
+            && let Some(shared) = &self.shared
+        {
+            let key = probe.to_key();
+            match shared.find(host, &key, now) {
+                Found::Issued { issued, asked, until } => {
+                    check(&issued, reading.method, reading.path.as_str())?;
+                    if let Some((issued, ticket)) = self.adopt(route, key, issued, asked, until, now) {
+                        self.mark_used(ticket);
+                        self.note_sent(stream, ticket);
+                        return Ok(forward(issued, Outcome::Shared));
+                    }
+                }
+                Found::Refused { refusal, until } => {
+                    let refusal = Rc::new(refusal);
+                    self.cache.keep_refusal(key, Rc::clone(&refusal), until, now);
+                    return Err(refusal);
+                }
+                Found::Nothing => {}
             }
-            Err(_) => Err(Rc::new(Refusal::new(Reason::FilterOverloaded))),
+        }
+        self.park(arrival, (route, index), probe, reading, now)
+    }
+
+    /// Has a request wait for its credential, if its source may ask for one more.
+    fn park(
+        &mut self,
+        arrival: Arrival<'_>,
+        (route, index): (&Arc<ExchangeRoute>, usize),
+        probe: Probe<'_>,
+        reading: &Reading<'_>,
+        now: Now,
+    ) -> Result<Verdict, Rc<Refusal>> {
+        let (method, path) = (reading.method.to_owned(), reading.path.as_str().to_owned());
+        let waiter = Waiter { stream: arrival.stream, method, path, first: false };
+        let source = if self.pending.has(&probe) { None } else { Some(Source::read(&(arrival.source)())) };
+        if let Some(source) = &source {
+            self.sources.admit(source, now).map_err(limited)?;
+        }
+        let traceparent = reading.traceparent.map(str::to_owned);
+        let purpose = Purpose::Miss(source.clone().unwrap_or_default());
+        let open = || Opening { route: Arc::clone(route), index, traceparent, purpose };
+        match self.pending.join(probe, waiter, open, now) {
+            Ok(joined) => {
+                if let (Joined::First, Some(source)) = (joined, &source) {
+                    self.sources.started(source, now);
+                }
+                Ok(Verdict::Park { start: joined == Joined::First })
+            }
+            Err(Full) => Err(Rc::new(Refusal::new(Reason::FilterOverloaded))),
         }
     }
 
-    /// The next exchange to ask for; it counts as asked at `now`.
-    pub fn next_ask(&mut self, now: Now) -> Option<Ask> {
-        let (id, exchange) = self.pending.start(now)?;
-        let facts = exchange.key.facts();
-        let context = RequestContext {
-            actor: Some(facts.actor.clone()),
-            listener: Some(facts.listener.clone()),
-            route: Some(facts.route.clone()),
-        };
-        let request = ExchangeRequest {
-            subject_token: exchange.key.subject_token().clone(),
-            subject_token_type: facts.subject_token_type.urn().to_owned(),
-            actor_token: None,
-            actor_token_type: None,
-            resource: facts.resource.iter().cloned().collect(),
-            audience: facts.audience.iter().cloned().collect(),
-            scope: facts.scope.clone(),
-            requested_token_type: Some(facts.requested_token_type.urn().to_owned()),
-            request_context: serde_json::to_string(&context).ok(),
-        };
-        Some(Ask { id, request, traceparent: exchange.traceparent.clone() })
+    fn note_sent(&mut self, stream: u32, ticket: Option<Ticket>) {
+        if let Some(ticket) = ticket {
+            self.sent.note(stream, ticket);
+        }
     }
 
-    /// Takes the answer to exchange `id`. `None`: the exchange was given up before.
-    pub fn on_answer(&mut self, id: u64, answer: Answer<'_>, now: Now) -> Option<Settled> {
-        let exchange = self.pending.take(id)?;
-        let judged = reply::judge(answer, &exchange.route, exchange.key.subject_token());
-        let result = reply::call_result(&judged);
-        let asked = exchange.asked.unwrap_or(now);
-        let judged = match judged {
-            Ok(accepted) => {
-                let until = asked.after(usable_ms(accepted.expires_in, self.config.expiry_margin_ms()));
-                if until.passed(now) {
-                    Err(Rc::new(Refusal::new(Reason::StsReplyInvalid).detail("the token had ended when it arrived")))
-                } else {
-                    self.cache.keep(exchange.key.clone(), Rc::clone(&accepted.issued), until, now);
-                    Ok(accepted.issued)
-                }
-            }
-            Err(refusal) => {
-                let refusal = Rc::new(refusal);
-                if refusal.is_final() {
-                    self.cache.keep_refusal(exchange.key.clone(), Rc::clone(&refusal), now);
-                }
-                Err(refusal)
-            }
-        };
-        Some(settle(exchange, judged, result, now))
-    }
-
-    /// Gives up every exchange whose time is over.
-    pub fn on_tick(&mut self, now: Now) -> Vec<Settled> {
-        let overdue = self.pending.overdue(now);
-        overdue.into_iter().filter_map(|id| self.on_answer(id, NO_ANSWER, now)).collect()
-    }
-
-    /// The destination answered 401 to a request that carried `sent`: exactly that token is not used again. Whoever asks
-    /// next gets another, or the STS's refusal; this request is not repeated.
-    pub fn on_unauthorized(&mut self, key: &Key, sent: &Rc<Issued>) {
-        self.cache.forget(key, sent);
-    }
-
-    /// Forgets a request whose stream has ended.
-    pub fn on_stream_end(&mut self, stream: u32) {
-        self.pending.forget(stream);
+    fn mark_used(&mut self, ticket: Option<Ticket>) {
+        if let Some((_, entry)) = ticket.and_then(|ticket| self.cache.entry(ticket)) {
+            entry.used = true;
+        }
     }
 
     /// Whether the stream's request waits.
@@ -281,29 +336,6 @@ impl Flow {
     }
 }
 
-/// What it means that no answer came.
-pub const NO_ANSWER: Answer<'static> = Answer { status: None, decision_id: None, body: &[] };
-
-fn settle(exchange: Exchange, judged: Result<Rc<Issued>, Rc<Refusal>>, result: CallResult, now: Now) -> Settled {
-    let route = Arc::clone(&exchange.route);
-    let key = exchange.key.clone();
-    let took_ms = exchange.asked.map(|asked| now.steady_ms.saturating_sub(asked.steady_ms));
-    let deliver = |waiter: Waiter| {
-        let verdict = match &judged {
-            Ok(issued) => check(issued, &waiter.method, &waiter.path).map(|()| Rc::clone(issued)),
-            Err(refusal) => Err(Rc::clone(refusal)),
-        };
-        let outcome = if waiter.first { Outcome::Miss } else { Outcome::Coalesced };
-        let verdict = match verdict {
-            Ok(issued) => Ok(Forward { route: Arc::clone(&route), issued, key: key.clone(), outcome }),
-            Err(refusal) => Err(Refused { route: Some(Arc::clone(&route)), refusal }),
-        };
-        Delivery { stream: waiter.stream, verdict }
-    };
-    let deliveries = exchange.into_waiters().map(deliver).collect();
-    Settled { fingerprint: key.fingerprint(), route, result, took_ms, deliveries }
-}
-
 fn check(issued: &Issued, method: &str, path: &str) -> Result<(), Rc<Refusal>> {
     constraint::check(&issued.constraints, RequestFacts { method, path }).map_err(|reason| {
         let got = if reason == Reason::MethodRefused { method } else { path.split('?').next().unwrap_or_default() };
@@ -311,8 +343,13 @@ fn check(issued: &Issued, method: &str, path: &str) -> Result<(), Rc<Refusal>> {
     })
 }
 
+fn limited(limited: Limited) -> Rc<Refusal> {
+    let seconds = limited.retry_after_ms.div_ceil(1000).max(1);
+    Rc::new(Refusal::new(Reason::SourceLimited).claim("source").got(limited.limit.name()).retry_after(seconds))
+}
+
 /// How much later than the call's own timeout a wait ends: then the answer will not come at all.
-const GRACE_MS: u64 = 100;
+const GRACE_MS: u64 = 50;
 
 #[cfg(test)]
 mod tests;

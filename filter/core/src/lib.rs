@@ -39,6 +39,7 @@ pub mod refresh;
 pub mod refusal;
 pub mod reply;
 pub mod request;
+pub mod sent;
 pub mod shared;
 pub mod strikes;
 pub mod time;

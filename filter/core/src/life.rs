@@ -38,6 +38,10 @@ pub struct Plan {
 }
 
 impl Upkeep {
+    fn margin_ms(self) -> u64 {
+        self.expiry_margin_ms.saturating_add(self.route_timeout_ms)
+    }
+
     /// The plan for a life of `life_ms`. `None`: there is nothing to use.
     ///
     /// Without a promise the renewal comes after 75 % of the usable life, earlier or later by 5 % of it. With one it comes so
@@ -46,7 +50,7 @@ impl Upkeep {
     /// fifth. It never comes before a tenth of the life has gone, less that fifth: whether a promise that asks for more can
     /// be kept, [`Self::keeps_promise`] tells.
     pub fn plan(self, life_ms: u64) -> Option<Plan> {
-        let margin = self.expiry_margin_ms.saturating_add(self.route_timeout_ms).min(life_ms / 10);
+        let margin = self.margin_ms().min(life_ms / 10);
         let usable_ms = life_ms.checked_sub(margin).filter(|usable| *usable > 0)?;
         let usual = usable_ms.saturating_sub(usable_ms / 4);
         let (earliest_refresh_ms, latest_refresh_ms) = match self.survive_outage_ms {
@@ -172,6 +176,24 @@ impl Life {
         }
         let refresh_at = planned
             .map(|(earliest, latest)| terms.asked.after(between(entropy, earliest, latest)))
+            .filter(|planned| !planned.passed(now))
+            .or_else(|| half_way(usable_until, now, u64::MAX, LEAST_WAIT_MS));
+        Ok(Self { usable_until, refresh_at, interval_ms: plan.interval_ms() })
+    }
+
+    /// The life of a token that another worker has asked for and may be sent until `usable_until`.
+    ///
+    /// # Errors
+    /// [`NoLife::Ended`].
+    pub fn adopted(asked: Now, usable_until: Deadline, upkeep: Upkeep, now: Now, entropy: u64) -> Result<Self, NoLife> {
+        if usable_until.passed(now) {
+            return Err(NoLife::Ended);
+        }
+        // What the margin has taken is added again: it was all of it, or a tenth of the life.
+        let (usable_ms, margin_ms) = (usable_until.left_ms(asked), upkeep.margin_ms());
+        let life_ms = usable_ms.saturating_add(margin_ms.min(usable_ms.div_ceil(9)));
+        let plan = upkeep.plan(life_ms).ok_or(NoLife::Ended)?;
+        let refresh_at = Some(asked.after(between(entropy, plan.earliest_refresh_ms, plan.latest_refresh_ms)))
             .filter(|planned| !planned.passed(now))
             .or_else(|| half_way(usable_until, now, u64::MAX, LEAST_WAIT_MS));
         Ok(Self { usable_until, refresh_at, interval_ms: plan.interval_ms() })

@@ -1,13 +1,16 @@
 //! The exchanges under way and who waits for them. One key, one exchange, any number of waiters; everything is bounded.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
 use crate::{
+    breaker,
     config::{ExchangeRoute, Limits},
     key::{Identity, Key, Probe},
+    miss_limit::Source,
+    shared,
     time::{Deadline, Now},
 };
 
@@ -27,18 +30,62 @@ pub struct Waiter {
 pub struct Exchange {
     pub key: Key,
     pub route: Arc<ExchangeRoute>,
+    /// The route's place among the configured ones.
+    pub index: usize,
     pub traceparent: Option<String>,
-    /// When the STS was asked; `None` while it still has to be.
-    pub asked: Option<Now>,
-    give_up: Deadline,
+    pub purpose: Purpose,
+    pub state: State,
+    /// A 401 or a revocation has come since the STS was asked: what it answers is not used.
+    pub invalidated: bool,
+    /// How often it was asked anew for that.
+    pub repeats: u32,
     waiters: BTreeMap<u32, Waiter>,
 }
 
+/// Why an exchange was opened.
+#[derive(Debug)]
+pub enum Purpose {
+    /// A request of this source had nothing to go on with.
+    Miss(Source),
+    /// A token in use is to be replaced before it ends. It was asked for at this moment.
+    Renewal(Now),
+}
+
+/// How far it has come.
+#[derive(Debug)]
+pub enum State {
+    /// To be started.
+    Queued,
+    /// Another worker asks.
+    Following,
+    /// The STS was asked.
+    Asked {
+        at: Now,
+        /// The right to answer for all workers, if it could be had.
+        lease: Option<shared::Ticket>,
+        call: breaker::Ticket,
+    },
+}
+
 impl Exchange {
+    /// How many requests wait for it.
+    pub fn waiting(&self) -> usize {
+        self.waiters.len()
+    }
+
     /// Those who wait, in the order in which they came.
     pub fn into_waiters(self) -> impl Iterator<Item = Waiter> {
         self.waiters.into_values()
     }
+}
+
+/// What opens an exchange.
+#[derive(Debug)]
+pub struct Opening {
+    pub route: Arc<ExchangeRoute>,
+    pub index: usize,
+    pub traceparent: Option<String>,
+    pub purpose: Purpose,
 }
 
 /// All of them.
@@ -47,8 +94,12 @@ pub struct Pending {
     by_key: HashMap<Key, u64>,
     by_stream: HashMap<u32, u64>,
     to_start: VecDeque<u64>,
+    following: HashSet<u64>,
+    /// When each wait ends, in the order in which they began: all are of one length.
+    waits: VecDeque<(Deadline, u32, u64)>,
     next: u64,
     waiting_bytes: usize,
+    patience_ms: u64,
     limits: Limits,
 }
 
@@ -66,20 +117,28 @@ pub enum Joined {
 pub struct Full;
 
 impl Pending {
-    /// Nothing pending.
-    pub fn new(limits: Limits) -> Self {
+    /// Nothing pending. Nobody waits longer than `patience_ms`.
+    pub fn new(limits: Limits, patience_ms: u64) -> Self {
         Self {
             exchanges: HashMap::new(),
             by_key: HashMap::new(),
             by_stream: HashMap::new(),
             to_start: VecDeque::new(),
+            following: HashSet::new(),
+            waits: VecDeque::new(),
             next: 0,
             waiting_bytes: 0,
+            patience_ms,
             limits,
         }
     }
 
-    /// Parks `waiter` on the exchange for `probe`, opening one if there is none. It is given up after `patience_ms`.
+    /// Whether an exchange for the key is under way.
+    pub fn has(&self, key: &dyn Identity) -> bool {
+        self.by_key.contains_key(key)
+    }
+
+    /// Parks `waiter` on the exchange for `probe`, opening one if there is none.
     ///
     /// # Errors
     /// [`Full`]: a bound is reached, nothing has changed.
@@ -87,10 +146,9 @@ impl Pending {
         &mut self,
         probe: Probe<'_>,
         mut waiter: Waiter,
-        open: impl FnOnce() -> (Arc<ExchangeRoute>, Option<String>),
+        open: impl FnOnce() -> Opening,
         now: Now,
-        patience_ms: u64,
-    ) -> Result<(Joined, Key), Full> {
+    ) -> Result<Joined, Full> {
         let bytes = self.waiting_bytes.saturating_add(size(&waiter));
         if self.by_stream.len() >= self.limits.waiting_requests
             || bytes > MOST_WAITING_BYTES
@@ -98,83 +156,142 @@ impl Pending {
         {
             return Err(Full);
         }
-        let stream = waiter.stream;
-        let (id, joined, key) = match self.by_key.get(&probe as &dyn Identity) {
-            Some(id) => {
-                let exchange = self.exchanges.get_mut(id).ok_or(Full)?;
-                if exchange.waiters.len() >= self.limits.waiting_per_exchange {
-                    return Err(Full);
-                }
-                exchange.waiters.insert(stream, waiter);
-                (*id, Joined::Other, exchange.key.clone())
-            }
-            None => {
-                if self.exchanges.len() >= self.limits.pending_exchanges {
-                    return Err(Full);
-                }
-                let id = self.next;
-                self.next = self.next.wrapping_add(1);
-                let (route, traceparent) = open();
-                let key = probe.to_key();
-                waiter.first = true;
-                self.by_key.insert(key.clone(), id);
-                let waiters = BTreeMap::from([(stream, waiter)]);
-                let give_up = now.after(patience_ms);
-                let exchange = Exchange { key: key.clone(), route, traceparent, asked: None, give_up, waiters };
-                self.exchanges.insert(id, exchange);
-                self.to_start.push_back(id);
-                (id, Joined::First, key)
-            }
+        let (stream, known) = (waiter.stream, self.by_key.get(&probe as &dyn Identity).copied());
+        let (id, joined) = match known {
+            Some(id) => (id, Joined::Other),
+            None => (self.open(probe.to_key(), open())?, Joined::First),
         };
+        let exchange = self.exchanges.get_mut(&id).ok_or(Full)?;
+        if exchange.waiters.len() >= self.limits.waiting_per_exchange {
+            return Err(Full);
+        }
+        waiter.first = joined == Joined::First;
+        exchange.waiters.insert(stream, waiter);
         self.by_stream.insert(stream, id);
+        self.waits.push_back((now.after(self.patience_ms), stream, id));
         self.waiting_bytes = bytes;
-        Ok((joined, key))
+        Ok(joined)
     }
 
-    /// The next exchange that has to be started; it counts as asked at `now`. One that nobody waits for any more is not
-    /// started.
-    pub fn start(&mut self, now: Now) -> Option<(u64, &Exchange)> {
-        while let Some(id) = self.to_start.pop_front() {
-            match self.exchanges.get_mut(&id) {
-                None => {}
-                Some(exchange) if exchange.waiters.is_empty() => _ = self.take(id),
-                Some(exchange) => {
-                    exchange.asked = Some(now);
-                    return self.exchanges.get(&id).map(|exchange| (id, exchange));
-                }
-            }
+    /// Opens an exchange for which nobody waits.
+    ///
+    /// # Errors
+    /// [`Full`]: there are as many as there may be, or one for the key.
+    pub fn open(&mut self, key: Key, opening: Opening) -> Result<u64, Full> {
+        if self.exchanges.len() >= self.limits.pending_exchanges || self.by_key.contains_key(&key as &dyn Identity) {
+            return Err(Full);
         }
-        None
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.by_key.insert(key.clone(), id);
+        let Opening { route, index, traceparent, purpose } = opening;
+        let exchange = Exchange {
+            key,
+            route,
+            index,
+            traceparent,
+            purpose,
+            state: State::Queued,
+            invalidated: false,
+            repeats: 0,
+            waiters: BTreeMap::new(),
+        };
+        self.exchanges.insert(id, exchange);
+        self.to_start.push_back(id);
+        Ok(id)
+    }
+
+    /// The next exchange that has to be started. It is up to the caller to say what became of it.
+    pub fn next_to_start(&mut self) -> Option<u64> {
+        self.to_start.pop_front()
+    }
+
+    /// An exchange under way.
+    pub fn get_mut(&mut self, id: u64) -> Option<&mut Exchange> {
+        self.exchanges.get_mut(&id)
+    }
+
+    /// The exchange under way for a key.
+    pub fn of_key(&mut self, key: &Key) -> Option<&mut Exchange> {
+        let id = self.by_key.get(key as &dyn Identity)?;
+        self.exchanges.get_mut(id)
+    }
+
+    /// From now on another worker is waited for.
+    pub fn follow(&mut self, id: u64) {
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.state = State::Following;
+            self.following.insert(id);
+        }
+    }
+
+    /// Has every exchange that waits for another worker looked at again.
+    pub fn look_again(&mut self) {
+        self.to_start.extend(self.following.drain());
+    }
+
+    /// Has an exchange asked for once more.
+    pub fn restart(&mut self, id: u64) {
+        if let Some(exchange) = self.exchanges.get_mut(&id) {
+            exchange.state = State::Queued;
+            exchange.invalidated = false;
+            exchange.repeats = exchange.repeats.saturating_add(1);
+            self.to_start.push_back(id);
+        }
     }
 
     /// Ends an exchange and hands out what it was.
     pub fn take(&mut self, id: u64) -> Option<Exchange> {
         let exchange = self.exchanges.remove(&id)?;
         self.by_key.remove(&exchange.key as &dyn Identity);
+        self.following.remove(&id);
         for waiter in exchange.waiters.values() {
             self.by_stream.remove(&waiter.stream);
             self.waiting_bytes = self.waiting_bytes.saturating_sub(size(waiter));
         }
+        if self.exchanges.is_empty() {
+            self.waits.clear();
+        }
         Some(exchange)
     }
 
-    /// The exchanges whose time is over.
-    pub fn overdue(&self, now: Now) -> Vec<u64> {
-        let over = |(id, exchange): (&u64, &Exchange)| exchange.give_up.passed_steadily(now).then_some(*id);
+    /// The exchanges whose call should have ended `longest_ms` after it was made, and has not.
+    pub fn overdue(&self, longest_ms: u64, now: Now) -> Vec<u64> {
+        let over = |(id, exchange): (&u64, &Exchange)| match exchange.state {
+            State::Asked { at, .. } if at.after(longest_ms).passed_steadily(now) => Some(*id),
+            _ => None,
+        };
         self.exchanges.iter().filter_map(over).collect()
     }
 
-    /// Forgets a request whose stream has ended. Its exchange goes on for the others, and for the cache.
-    pub fn forget(&mut self, stream: u32) {
-        let exchange = self.by_stream.remove(&stream).and_then(|id| self.exchanges.get_mut(&id));
-        if let Some(waiter) = exchange.and_then(|exchange| exchange.waiters.remove(&stream)) {
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(size(&waiter));
+    /// Ends the waits that have lasted too long. The exchanges go on, for the cache.
+    pub fn impatient(&mut self, now: Now) -> Vec<(u64, Waiter)> {
+        let mut ended = Vec::new();
+        while let Some((until, stream, id)) = self.waits.front().copied() {
+            if !until.passed_steadily(now) {
+                break;
+            }
+            self.waits.pop_front();
+            if self.by_stream.get(&stream) == Some(&id)
+                && let Some(waiter) = self.exchanges.get_mut(&id).and_then(|exchange| exchange.waiters.remove(&stream))
+            {
+                self.by_stream.remove(&stream);
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(size(&waiter));
+                ended.push((id, waiter));
+            }
         }
+        ended
     }
 
     /// Whether the stream's request waits.
     pub fn is_waiting(&self, stream: u32) -> bool {
         self.by_stream.contains_key(&stream)
+    }
+
+    /// The key for which the stream's request waits.
+    pub fn key_of(&self, stream: u32) -> Option<&Key> {
+        let id = self.by_stream.get(&stream)?;
+        self.exchanges.get(id).map(|exchange| &exchange.key)
     }
 
     /// How many requests wait.

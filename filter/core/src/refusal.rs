@@ -26,6 +26,7 @@ struct Said {
     wanted: Option<String>,
     detail: Option<String>,
     decision_id: Option<String>,
+    retry_after_s: Option<u64>,
 }
 
 /// By what a refusal is named.
@@ -94,6 +95,13 @@ impl Refusal {
         self
     }
 
+    /// In how many seconds it is of use to ask again (RFC 9110, section 10.2.3).
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.said.retry_after_s = Some(seconds);
+        self
+    }
+
     /// The code, for headers, logs and metrics.
     pub fn code(&self) -> &str {
         match &self.code {
@@ -133,7 +141,7 @@ impl Refusal {
 
     /// Bytes it takes.
     pub fn size(&self) -> usize {
-        let Said { claim, got, wanted, detail, decision_id } = self.said.as_ref();
+        let Said { claim, got, wanted, detail, decision_id, retry_after_s: _ } = self.said.as_ref();
         let texts = [claim, got, wanted, detail, decision_id].into_iter().flatten();
         texts.map(String::len).fold(size_of::<Self>().saturating_add(size_of::<Said>()), usize::saturating_add)
     }

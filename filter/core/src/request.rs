@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A header list as the host hands it over: names in lower case, values as they came.
-pub type Headers = [(String, Vec<u8>)];
+pub type Headers<'h> = [(&'h str, &'h [u8])];
 
 /// A change to the request's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Path<'_> {
 
 impl<'h> Reading<'h> {
     /// Reads a request of an `exchange` route.
-    pub fn new(headers: &'h Headers, route: &ExchangeRoute) -> Self {
+    pub fn new(headers: &Headers<'h>, route: &ExchangeRoute) -> Self {
         let mut reading = Self {
             method: "",
             path: Path::AsSent(""),
@@ -118,7 +118,7 @@ impl<'h> Reading<'h> {
 
     /// The subject token: exactly one, and standing nowhere else in what would be sent. Its form is not looked at: a token
     /// for which something is known has had the right one, and for any other there is [`check_form`].
-    pub fn subject_token(&self, headers: &Headers, route: &ExchangeRoute) -> Result<&'h str, Refusal> {
+    pub fn subject_token(&self, headers: &Headers<'h>, route: &ExchangeRoute) -> Result<&'h str, Refusal> {
         let header = route.subject_header();
         let refuse = |reason| Refusal::new(reason).claim(header);
         let value = match (self.subject, self.subjects) {
@@ -146,15 +146,15 @@ impl<'h> Reading<'h> {
     }
 
     /// Where else the token stands in what is left of the request.
-    fn elsewhere(&self, headers: &'h Headers, token: &str, subject_header: &str) -> Option<&'h str> {
+    fn elsewhere(&self, headers: &Headers<'h>, token: &str, subject_header: &str) -> Option<&'h str> {
         let sent = |name| name != ":path" && !self.edits.contains(&Edit::Remove(name));
         if credential::holds(self.path.as_str().as_bytes(), token) {
             return Some(":path");
         }
         headers
             .iter()
-            .find(|(name, value)| name != subject_header && credential::holds(value, token) && sent(name))
-            .map(|(name, _)| name.as_str())
+            .find(|(name, value)| *name != subject_header && credential::holds(value, token) && sent(name))
+            .map(|(name, _)| *name)
     }
 }
 
@@ -180,21 +180,38 @@ fn malformed(header: &str) -> Refusal {
     refusal.got("other characters").wanted("a token (RFC 6750, section 2.1)")
 }
 
+/// Refuses what no route may let through: behind CONNECT or h2c Envoy would see neither requests nor routes any more.
+pub fn refuse_blind_tunnels(headers: &Headers<'_>) -> Result<(), Refusal> {
+    let tunnel = headers.iter().find_map(|(name, value)| match *name {
+        ":method" if *value == b"CONNECT" => Some("CONNECT"),
+        ":protocol" => Some("extended CONNECT"),
+        "http2-settings" => Some("an upgrade to HTTP/2"),
+        "upgrade" if value.eq_ignore_ascii_case(b"h2c") => Some("an upgrade to HTTP/2"),
+        _ => None,
+    });
+    match tunnel {
+        Some(tunnel) => Err(Refusal::new(Reason::RequestRefused).got(tunnel).wanted("a plain request")),
+        None => Ok(()),
+    }
+}
+
 /// The headers that a request without an `exchange` route must not carry on: those of our namespace, or every carrier.
-pub fn removals(headers: &Headers, removed: fn(&str) -> bool) -> Vec<Edit<'_>> {
+pub fn removals<'h>(headers: &Headers<'h>, removed: fn(&str) -> bool) -> Vec<Edit<'h>> {
     headers.iter().filter(|(name, _)| removed(name)).map(|(name, _)| Edit::Remove(name)).collect()
 }
 
 /// The trailers that must not go on: carriers, and whatever holds the native token.
-pub fn trailer_removals<'t>(trailers: &'t Headers, route: &ExchangeRoute, subject: Option<&str>) -> Vec<&'t str> {
+///
+/// Without the native token to compare with, every trailer goes: it could be the one.
+pub fn trailer_removals<'t>(trailers: &Headers<'t>, route: &ExchangeRoute, subject: Option<&str>) -> Vec<&'t str> {
     let removed = |name: &str, value: &[u8]| {
         credential::is_removed(name)
             || name == route.subject_header()
             || name == route.injected_header()
             || route.strip_headers().iter().any(|stripped| stripped == name)
-            || subject.is_some_and(|token| credential::holds(value, token))
+            || subject.is_none_or(|token| credential::holds(value, token))
     };
-    trailers.iter().filter(|(name, value)| removed(name, value)).map(|(name, _)| name.as_str()).collect()
+    trailers.iter().filter(|(name, value)| removed(name, value)).map(|(name, _)| *name).collect()
 }
 
 /// No token where one is expected.

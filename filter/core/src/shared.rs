@@ -141,6 +141,11 @@ impl Shared {
         self.seat.place()
     }
 
+    /// Whether it does, on a queue of the name that [`Self::place`] gives.
+    pub fn is_attending(&self) -> bool {
+        self.queue.is_some()
+    }
+
     /// This worker listens on `queue`. Until then, and when a knock gets lost, it learns of answers by asking again.
     pub fn attend(&mut self, queue: u32) {
         self.queue = Some(queue);

@@ -92,6 +92,8 @@ reasons! {
     StsUnavailable = "sts_unavailable",
     /// The STS answered something that must not become a credential.
     StsReplyInvalid = "sts_reply_invalid",
+    /// The source of the request has as many exchanges under way, or refused of late, as one source may.
+    SourceLimited = "source_limited",
     /// The filter holds as many waiting requests or pending exchanges as it may.
     FilterOverloaded = "filter_overloaded",
 }

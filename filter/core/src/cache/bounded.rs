@@ -18,6 +18,7 @@ pub(super) struct Bounded<V> {
     free: Vec<usize>,
     hand: usize,
     bytes: usize,
+    serial: u32,
     most_entries: usize,
     most_bytes: usize,
 }
@@ -28,6 +29,27 @@ struct Slot<V> {
     size: usize,
     until: Deadline,
     used: bool,
+    serial: u32,
+}
+
+/// Where a value lies. It leads to that value and to none that comes to lie there later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    place: u32,
+    serial: u32,
+}
+
+impl Ticket {
+    /// The ticket as a number.
+    pub fn to_id(self) -> u64 {
+        u64::from(self.place) << 32 | u64::from(self.serial)
+    }
+
+    /// The ticket that [`Self::to_id`] made the number of.
+    pub fn from_id(id: u64) -> Self {
+        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
+        Self { place: half(id >> 32), serial: half(id) }
+    }
 }
 
 impl<V> Bounded<V> {
@@ -38,6 +60,7 @@ impl<V> Bounded<V> {
             free: Vec::new(),
             hand: 0,
             bytes: 0,
+            serial: 0,
             most_entries,
             most_bytes,
         }
@@ -47,13 +70,13 @@ impl<V> Bounded<V> {
         self.places.len()
     }
 
-    /// The map's keyed hash, for what needs a spread that nobody can predict.
-    pub(super) fn hasher(&self) -> &RandomState {
-        self.places.hasher()
+    /// Bytes of everything in it, as they were given.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// What is held for `probe`, unless its end has come; then it is dropped.
-    pub(super) fn get(&mut self, probe: &Probe<'_>, now: Now) -> Option<(&Key, &V)> {
+    pub(super) fn get(&mut self, probe: &Probe<'_>, now: Now) -> Option<(&Key, &mut V, Ticket)> {
         let place = *self.places.get(probe as &dyn Identity)?;
         if self.slots.get(place)?.as_ref()?.until.passed(now) {
             self.vacate(place);
@@ -61,7 +84,35 @@ impl<V> Bounded<V> {
         }
         let slot = self.slots.get_mut(place)?.as_mut()?;
         slot.used = true;
-        Some((&slot.key, &slot.value))
+        let ticket = slot.ticket(place);
+        Some((&slot.key, &mut slot.value, ticket))
+    }
+
+    /// What is held for `key`, its end come or not. It does not count as used by this.
+    pub(super) fn peek(&mut self, key: &Key) -> Option<(&mut V, Ticket)> {
+        let place = *self.places.get(key as &dyn Identity)?;
+        let slot = self.slots.get_mut(place)?.as_mut()?;
+        let ticket = slot.ticket(place);
+        Some((&mut slot.value, ticket))
+    }
+
+    /// What the ticket was given for.
+    pub(super) fn at(&mut self, ticket: Ticket) -> Option<(&Key, &mut V)> {
+        let slot = self.slots.get_mut(usize::try_from(ticket.place).ok()?)?.as_mut()?;
+        (slot.serial == ticket.serial).then_some((&slot.key, &mut slot.value))
+    }
+
+    /// The key of what the ticket was given for.
+    pub(super) fn key_at(&self, ticket: Ticket) -> Option<&Key> {
+        let slot = self.slots.get(usize::try_from(ticket.place).ok()?)?.as_ref()?;
+        (slot.serial == ticket.serial).then_some(&slot.key)
+    }
+
+    /// Drops what the ticket was given for.
+    pub(super) fn remove_at(&mut self, ticket: Ticket) {
+        if self.key_at(ticket).is_some() {
+            self.vacate(usize::try_from(ticket.place).unwrap_or(usize::MAX));
+        }
     }
 
     /// Drops what is held for `key`.
@@ -71,28 +122,19 @@ impl<V> Bounded<V> {
         }
     }
 
-    /// Drops what is held for `key` if `is_it` says so.
-    pub(super) fn remove_if(&mut self, key: &Key, is_it: impl FnOnce(&V) -> bool) {
-        let place = self.places.get(key as &dyn Identity).copied();
-        let Some(place) = place else { return };
-        if self.slots.get(place).and_then(Option::as_ref).is_some_and(|slot| is_it(&slot.value)) {
-            self.vacate(place);
-        }
-    }
-
     /// Holds `value`, in place of what was held for the key before. What is over already, or does not fit, is not held.
-    pub(super) fn insert(&mut self, key: Key, value: V, size: usize, until: Deadline, now: Now) {
+    pub(super) fn insert(&mut self, key: Key, value: V, size: usize, until: Deadline, now: Now) -> Option<Ticket> {
         self.remove(&key);
         if until.passed(now) || size > self.most_bytes || self.most_entries == 0 {
-            return;
+            return None;
         }
         let mut evictions = MOST_EVICTIONS;
         while self.len() >= self.most_entries || self.bytes.saturating_add(size) > self.most_bytes {
-            let Some(left) = evictions.checked_sub(1) else { return };
-            evictions = left;
+            evictions = evictions.checked_sub(1)?;
             self.evict(now);
         }
-        let slot = Some(Slot { key: key.clone(), value, size, until, used: false });
+        self.serial = self.serial.wrapping_add(1);
+        let slot = Slot { key: key.clone(), value, size, until, used: false, serial: self.serial };
         let place = match self.free.pop() {
             Some(place) => place,
             None => {
@@ -100,11 +142,11 @@ impl<V> Bounded<V> {
                 self.slots.len().saturating_sub(1)
             }
         };
-        if let Some(free) = self.slots.get_mut(place) {
-            *free = slot;
-            self.bytes = self.bytes.saturating_add(size);
-            self.places.insert(key, place);
-        }
+        let ticket = slot.ticket(place);
+        *self.slots.get_mut(place)? = Some(slot);
+        self.bytes = self.bytes.saturating_add(size);
+        self.places.insert(key, place);
+        Some(ticket)
     }
 
     fn evict(&mut self, now: Now) {
@@ -133,6 +175,13 @@ impl<V> Bounded<V> {
             self.places.remove(&slot.key as &dyn Identity);
             self.free.push(place);
         }
+    }
+}
+
+impl<V> Slot<V> {
+    fn ticket(&self, place: usize) -> Ticket {
+        // There are never as many places as a number of this size can count.
+        Ticket { place: u32::try_from(place).unwrap_or(u32::MAX), serial: self.serial }
     }
 }
 
@@ -187,7 +236,7 @@ mod tests {
         fn bounds_hold_and_nothing_is_ever_mixed_up_or_outlived(steps in prop::collection::vec(step(), 1..300)) {
             let facts = Arc::new(facts());
             let mut map = Bounded::new(12, 2_000);
-            let mut now = START;
+            let (mut now, mut tickets) = (START, Vec::new());
             for step in steps {
                 let names: Vec<String> = (0..40u8).map(|token| format!("token-{token}")).collect();
                 let probe = |token: u8| Probe::new(&facts, Subject::Token(&names[usize::from(token)])).unwrap();
@@ -196,10 +245,12 @@ mod tests {
                         map.insert(probe(token).to_key(), (token, now.after(life)), size, now.after(life), now);
                     }
                     Step::Get { token } => {
-                        if let Some((key, (stored, until))) = map.get(&probe(token), now) {
+                        if let Some((key, (stored, until), ticket)) = map.get(&probe(token), now) {
                             prop_assert_eq!(*stored, token);
                             prop_assert_eq!(key.subject_token().expose(), names[usize::from(token)].as_str());
                             prop_assert!(!until.passed(now));
+                            prop_assert_eq!(Ticket::from_id(ticket.to_id()), ticket);
+                            tickets.push((ticket, token));
                         }
                     }
                     Step::Remove { token } => {
@@ -207,6 +258,11 @@ mod tests {
                         prop_assert!(map.get(&probe(token), now).is_none());
                     }
                     Step::Wait { ms } => now = Now { unix_ms: now.unix_ms + ms, steady_ms: now.steady_ms + ms },
+                }
+                for (ticket, token) in &tickets {
+                    if let Some((key, _)) = map.at(*ticket) {
+                        prop_assert_eq!(key.subject_token().expose(), names[usize::from(*token)].as_str());
+                    }
                 }
                 let held: Vec<_> = map.slots.iter().flatten().collect();
                 prop_assert_eq!(held.len(), map.len());

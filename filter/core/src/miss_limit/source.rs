@@ -8,6 +8,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source(Kind);
 
+/// One that is not known.
+impl Default for Source {
+    fn default() -> Self {
+        Self(Kind::Name("".into()))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     V4([u8; 4]),

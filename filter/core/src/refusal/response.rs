@@ -57,7 +57,10 @@ impl Refusal {
         ];
         match row.status {
             401 => headers.push(("www-authenticate", self.challenge())),
-            503 => headers.push(("retry-after", RETRY_AFTER_SECONDS.to_owned())),
+            429 | 503 => {
+                let seconds = self.said.retry_after_s.unwrap_or(RETRY_AFTER_SECONDS);
+                headers.push(("retry-after", seconds.to_string()));
+            }
             _ => {}
         }
         // A struct of texts and a number always has a JSON form; without one the headers still say everything.
@@ -77,4 +80,4 @@ impl Refusal {
     }
 }
 
-const RETRY_AFTER_SECONDS: &str = "1";
+const RETRY_AFTER_SECONDS: u64 = 1;

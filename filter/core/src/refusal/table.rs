@@ -35,6 +35,7 @@ pub const fn row(reason: Reason) -> Row {
         Reason::MethodRefused => (403, "The method is outside the grant"),
         Reason::PathRefused => (403, "The path is outside the grant"),
         Reason::ClusterRefused => (403, "The request would go where its credential may not"),
+        Reason::SourceLimited => (429, "This source asks for too much"),
         Reason::RequestInvalid => (503, "The token service did not understand the proxy"),
         Reason::ProtocolUnsupported => (503, "The token service is older than the proxy"),
         Reason::ActorUnknown => (503, "The token service does not know the proxy"),

@@ -1,0 +1,421 @@
+//! Asking the STS, and what its answers bring.
+
+use std::{rc::Rc, sync::Arc};
+
+use token::{
+    message::{ExchangeRequest, RequestContext},
+    reason::Reason,
+};
+
+use super::{Delivery, Flow, Forward, GRACE_MS, Outcome, Refused, check};
+use crate::{
+    breaker::{self, Breaker, Held},
+    cache::{Entry, Issued, Ticket},
+    config::ExchangeRoute,
+    jitter::between,
+    life::{Came, Life, Terms, Upkeep, subject_exp},
+    pending::{Exchange, Purpose, State, Waiter},
+    refusal::Refusal,
+    reply::{self, Accepted, Answer, CallResult},
+    shared::{self, Found, Host, Lease, Published},
+    time::{Deadline, Now},
+};
+
+/// An exchange to be asked for now.
+pub struct Ask {
+    pub id: u64,
+    pub request: ExchangeRequest,
+    pub traceparent: Option<String>,
+    /// The STS may not answer from a cache of its own (`cache-control: no-cache`; RFC 9111, section 5.2.1.4).
+    pub fresh: bool,
+}
+
+/// What is to be done next.
+pub enum Next {
+    Ask(Ask),
+    /// It need not be asked for.
+    Settled(Settled),
+    Nothing,
+}
+
+/// What an answer brought.
+pub struct Settled {
+    pub route: Arc<ExchangeRoute>,
+    /// The route's place among the configured ones.
+    pub index: usize,
+    /// What may be written down about the exchange's key.
+    pub fingerprint: String,
+    pub result: CallResult,
+    /// Whether it was asked for to replace a token in use.
+    pub renewal: bool,
+    /// From asking to the answer; `None` if this worker did not ask.
+    pub took_ms: Option<u64>,
+    pub deliveries: Vec<Delivery>,
+}
+
+/// What it means that no answer came.
+pub const NO_ANSWER: Answer<'static> = Answer { status: None, decision_id: None, body: &[] };
+
+type Judged = Result<Rc<Issued>, Rc<Refusal>>;
+
+impl Flow {
+    /// What is to be asked for next. An exchange that is handed out counts as asked at `now`.
+    pub fn next(&mut self, host: &mut dyn Host, now: Now) -> Next {
+        while let Some(id) = self.pending.next_to_start() {
+            let Some(exchange) = self.pending.get_mut(id) else { continue };
+            if exchange.waiting() == 0 && matches!(exchange.purpose, Purpose::Miss(_)) {
+                self.give_up(id, now);
+                continue;
+            }
+            let replacing = match exchange.purpose {
+                Purpose::Renewal(asked) => Some(asked),
+                Purpose::Miss(_) => None,
+            };
+            let longest_ms = self.config.sts().timeout_ms.saturating_add(GRACE_MS);
+            let lease = match &self.shared {
+                Some(shared) => shared.lease(host, &exchange.key, replacing, now, longest_ms),
+                None => Lease::Alone,
+            };
+            let lease = match lease {
+                Lease::Held => {
+                    self.pending.follow(id);
+                    continue;
+                }
+                Lease::Answered(found) => match self.answered_elsewhere(id, found, now) {
+                    Some(settled) => return Next::Settled(settled),
+                    None => continue,
+                },
+                Lease::Taken(ticket) => Some(ticket),
+                Lease::Alone => None,
+            };
+            return match self.admit(id, now) {
+                Ok(call) => self.ask(id, lease, call, now).map_or(Next::Nothing, Next::Ask),
+                Err(held) => match self.held_back(host, id, lease, held, now) {
+                    Some(settled) => Next::Settled(settled),
+                    None => Next::Nothing,
+                },
+            };
+        }
+        Next::Nothing
+    }
+
+    fn admit(&mut self, id: u64, now: Now) -> Result<breaker::Ticket, Held> {
+        match self.pending.get_mut(id) {
+            // Somebody waits for it: then it is no longer ahead of need.
+            Some(exchange) if exchange.waiting() == 0 => self.breaker.admit_refresh(self.schedule.steady(), now),
+            _ => self.breaker.admit(now),
+        }
+    }
+
+    fn ask(&mut self, id: u64, lease: Option<shared::Ticket>, call: breaker::Ticket, now: Now) -> Option<Ask> {
+        let exchange = self.pending.get_mut(id)?;
+        exchange.state = State::Asked { at: now, lease, call };
+        let facts = exchange.key.facts();
+        let context = RequestContext {
+            actor: Some(facts.actor.clone()),
+            listener: Some(facts.listener.clone()),
+            route: Some(facts.route.clone()),
+        };
+        let request = ExchangeRequest {
+            subject_token: exchange.key.subject_token().clone(),
+            subject_token_type: facts.subject_token_type.urn().to_owned(),
+            actor_token: None,
+            actor_token_type: None,
+            resource: facts.resource.iter().cloned().collect(),
+            audience: facts.audience.iter().cloned().collect(),
+            scope: facts.scope.clone(),
+            requested_token_type: Some(facts.requested_token_type.urn().to_owned()),
+            request_context: serde_json::to_string(&context).ok(),
+        };
+        let fresh = self.strikes.ask_fresh(&exchange.key);
+        Some(Ask { id, request, traceparent: exchange.traceparent.clone(), fresh })
+    }
+
+    /// Takes the answer to exchange `id`. `None`: there is nothing to tell anybody; it was given up before, or has to be asked
+    /// for anew.
+    pub fn on_answer(&mut self, host: &mut dyn Host, id: u64, answer: Answer<'_>, now: Now) -> Option<Settled> {
+        let exchange = self.pending.get_mut(id)?;
+        let State::Asked { at: asked, lease, call } = std::mem::replace(&mut exchange.state, State::Queued) else {
+            return None;
+        };
+        let judged = reply::judge(answer, &exchange.route, exchange.key.subject_token());
+        let result = reply::call_result(&judged);
+        let outcome = if answered(&judged) { breaker::Outcome::Answered } else { breaker::Outcome::Unavailable };
+        self.breaker.report(call, outcome, now);
+        let judged = judged.and_then(|accepted| self.entry(id, accepted, asked, now)).map_err(|refusal| {
+            if refusal.is_final() { refusal } else { refusal.retry_after(Breaker::retry_after_s(self.jitter.draw())) }
+        });
+        let invalidated = self.publish(host, id, lease, &judged, now);
+        if invalidated && judged.is_ok() {
+            return self.ask_anew(host, id, now);
+        }
+        let exchange = self.pending.take(id)?;
+        let judged = match judged {
+            Ok(entry) => {
+                let issued = Rc::clone(&entry.issued);
+                self.strikes.on_issued(&exchange.key);
+                let ticket = self.keep(&exchange.route, exchange.key.clone(), entry, now);
+                Ok((issued, ticket))
+            }
+            Err(refusal) => Err(self.refused(&exchange, Rc::new(refusal), now)),
+        };
+        Some(self.settle(exchange, judged, result, Some(asked), now))
+    }
+
+    /// The token as it would be kept.
+    fn entry(&mut self, id: u64, accepted: Accepted, asked: Now, now: Now) -> Result<Entry, Refusal> {
+        let invalid = || Refusal::new(Reason::StsReplyInvalid).detail("the token had ended when it arrived");
+        let exchange = self.pending.get_mut(id).ok_or_else(invalid)?;
+        let held = self.cache.held(&exchange.key).map(|(entry, _)| entry);
+        let came = match (&exchange.purpose, held) {
+            (_, Some(held)) if held.issued.header_value == accepted.issued.header_value => {
+                Came::Same { until: held.life.usable_until }
+            }
+            (Purpose::Renewal(_), _) => Came::Renewed,
+            (Purpose::Miss(_), _) => Came::First,
+        };
+        let terms = Terms {
+            asked,
+            expires_in_s: accepted.expires_in,
+            subject_exp: subject_exp(exchange.key.subject_token().expose()),
+            came,
+        };
+        let life = Life::new(terms, upkeep(&exchange.route, self.config.sts().timeout_ms), now, self.jitter.draw())
+            .map_err(|error| Refusal::new(Reason::StsReplyInvalid).detail(&error.to_string()))?;
+        Ok(Entry { issued: accepted.issued, asked, life, used: false, planned: false, failures: 0 })
+    }
+
+    /// Tells the other workers. Whether the key was invalidated while the STS was asked.
+    fn publish(
+        &mut self,
+        host: &mut dyn Host,
+        id: u64,
+        lease: Option<shared::Ticket>,
+        judged: &Result<Entry, Refusal>,
+        now: Now,
+    ) -> bool {
+        let until = match judged {
+            Ok(_) => now.after(0),
+            Err(refusal) => self.remembered_until(refusal, now),
+        };
+        let here = self.pending.get_mut(id).is_some_and(|exchange| exchange.invalidated);
+        let (Some(lease), Some(shared)) = (lease, &self.shared) else { return here };
+        let published = match judged {
+            Ok(Entry { issued, asked, life, .. }) if !here => {
+                Published::Issued { issued, asked: *asked, until: life.usable_until }
+            }
+            Ok(_) => {
+                shared.release(host, lease);
+                return true;
+            }
+            Err(refusal) => Published::Refused { refusal, until },
+        };
+        shared.publish(host, lease, published, now) == shared::Outcome::Invalidated || here
+    }
+
+    /// What came was invalidated on its way. Asked once more, it is given up after a few times.
+    fn ask_anew(&mut self, host: &mut dyn Host, id: u64, now: Now) -> Option<Settled> {
+        if self.pending.get_mut(id)?.repeats < MOST_REPEATS {
+            self.pending.restart(id);
+            return None;
+        }
+        let refusal =
+            Refusal::new(Reason::StsUnavailable).detail("what the token service issued was invalidated at once");
+        self.give_refusal(host, id, None, refusal, now)
+    }
+
+    /// Another worker has asked, and this is what it got.
+    fn answered_elsewhere(&mut self, id: u64, found: Found, now: Now) -> Option<Settled> {
+        let exchange = self.pending.take(id)?;
+        let (judged, result) = match found {
+            Found::Issued { issued, asked, until } => {
+                let key = exchange.key.clone();
+                match self.adopt(&exchange.route, key, issued, asked, until, now) {
+                    Some(adopted) => (Ok(adopted), CallResult::Ok),
+                    None => (Err(Rc::new(Refusal::new(Reason::StsReplyInvalid))), CallResult::Unavailable),
+                }
+            }
+            Found::Refused { refusal, until } => {
+                let refusal = Rc::new(refusal);
+                let result = if refusal.is_final() { CallResult::Refused } else { CallResult::Unavailable };
+                self.after_refusal(&exchange, &refusal, until, now);
+                (Err(refusal), result)
+            }
+            Found::Nothing => return None,
+        };
+        Some(self.settle(exchange, judged, result, None, now))
+    }
+
+    /// The breaker lets nobody ask. Who waits is told at once; a renewal is put off.
+    fn held_back(
+        &mut self,
+        host: &mut dyn Host,
+        id: u64,
+        lease: Option<shared::Ticket>,
+        held: Held,
+        now: Now,
+    ) -> Option<Settled> {
+        if self.pending.get_mut(id)?.waiting() == 0 {
+            if let (Some(lease), Some(shared)) = (lease, &self.shared) {
+                shared.release(host, lease);
+            }
+            let exchange = self.pending.take(id)?;
+            self.put_off(&exchange.key, held.retry_after_ms, now);
+            self.end_source(&exchange, false, now);
+            return None;
+        }
+        let refusal = Refusal::new(Reason::StsUnavailable)
+            .detail("the token service did not answer of late and is left alone for a moment")
+            .retry_after(Breaker::retry_after_s(self.jitter.draw()));
+        self.give_refusal(host, id, lease, refusal, now)
+    }
+
+    fn give_refusal(
+        &mut self,
+        host: &mut dyn Host,
+        id: u64,
+        lease: Option<shared::Ticket>,
+        refusal: Refusal,
+        now: Now,
+    ) -> Option<Settled> {
+        if let (Some(lease), Some(shared)) = (lease, &self.shared) {
+            shared.release(host, lease);
+        }
+        let exchange = self.pending.take(id)?;
+        self.end_source(&exchange, false, now);
+        Some(self.settle(exchange, Err(Rc::new(refusal)), CallResult::Unavailable, None, now))
+    }
+
+    /// Nobody wants it any more.
+    pub(super) fn give_up(&mut self, id: u64, now: Now) {
+        if let Some(exchange) = self.pending.take(id) {
+            self.end_source(&exchange, false, now);
+        }
+    }
+
+    fn refused(&mut self, exchange: &Exchange, refusal: Rc<Refusal>, now: Now) -> Rc<Refusal> {
+        let until = self.remembered_until(&refusal, now);
+        self.after_refusal(exchange, &refusal, until, now);
+        refusal
+    }
+
+    fn after_refusal(&mut self, exchange: &Exchange, refusal: &Rc<Refusal>, until: Deadline, now: Now) {
+        if let Purpose::Renewal(_) = exchange.purpose {
+            if refusal.is_final() {
+                self.unplan(&exchange.key);
+            } else {
+                self.renewal_failed(&exchange.key, now);
+            }
+        }
+        self.cache.keep_refusal(exchange.key.clone(), Rc::clone(refusal), until, now);
+    }
+
+    /// Until when a refusal stands for the requests that follow: what was said of the request for one to five seconds, that
+    /// the STS is not there for a quarter to three quarters of one. The spread is there so that clients do not come back all
+    /// at once.
+    fn remembered_until(&mut self, refusal: &Refusal, now: Now) -> Deadline {
+        let (least, most) = if refusal.is_final() { REFUSED_MS } else { UNAVAILABLE_MS };
+        now.after(between(self.jitter.draw(), least, most))
+    }
+
+    fn end_source(&mut self, exchange: &Exchange, refused: bool, now: Now) {
+        if let Purpose::Miss(source) = &exchange.purpose {
+            self.sources.ended(source, refused, now);
+        }
+    }
+
+    fn settle(
+        &mut self,
+        exchange: Exchange,
+        judged: Result<(Rc<Issued>, Option<Ticket>), Rc<Refusal>>,
+        result: CallResult,
+        asked: Option<Now>,
+        now: Now,
+    ) -> Settled {
+        self.end_source(&exchange, result == CallResult::Refused, now);
+        let (route, index, key) = (Arc::clone(&exchange.route), exchange.index, exchange.key.clone());
+        let renewal = matches!(exchange.purpose, Purpose::Renewal(_));
+        let took_ms = asked.map(|asked| now.steady_ms.saturating_sub(asked.steady_ms));
+        let ticket = judged.as_ref().ok().and_then(|(_, ticket)| *ticket);
+        let judged: Judged = judged.map(|(issued, _)| issued);
+        let mut deliveries = Vec::with_capacity(exchange.waiting());
+        for waiter in exchange.into_waiters() {
+            let delivery = deliver(waiter, &judged, (&route, index), asked.is_some());
+            if delivery.verdict.is_ok() {
+                self.note_sent(delivery.stream, ticket);
+                self.mark_used(ticket.filter(|_| renewal));
+            }
+            deliveries.push(delivery);
+        }
+        Settled { fingerprint: key.fingerprint(), route, index, result, renewal, took_ms, deliveries }
+    }
+
+    /// Tells those who have waited for too long.
+    pub(super) fn tell_impatient(&mut self, now: Now) -> Vec<Settled> {
+        let mut settled = Vec::new();
+        for (id, waiter) in self.pending.impatient(now) {
+            let Some(exchange) = self.pending.get_mut(id) else { continue };
+            let refusal =
+                Rc::new(Refusal::new(Reason::StsUnavailable).detail("the token service did not answer in time"));
+            let (route, index) = (Arc::clone(&exchange.route), exchange.index);
+            settled.push(Settled {
+                fingerprint: exchange.key.fingerprint(),
+                deliveries: vec![deliver(waiter, &Err(refusal), (&route, index), false)],
+                route,
+                index,
+                result: CallResult::Unavailable,
+                renewal: false,
+                took_ms: None,
+            });
+        }
+        settled
+    }
+}
+
+fn deliver(
+    waiter: Waiter,
+    judged: &Judged,
+    (route, index): (&Arc<ExchangeRoute>, usize),
+    asked_here: bool,
+) -> Delivery {
+    let verdict = match judged {
+        Ok(issued) => check(issued, &waiter.method, &waiter.path).map(|()| Rc::clone(issued)),
+        Err(refusal) => Err(Rc::clone(refusal)),
+    };
+    let outcome = match (asked_here, waiter.first) {
+        (true, true) => Outcome::Miss,
+        (true, false) => Outcome::Coalesced,
+        (false, _) => Outcome::Shared,
+    };
+    let verdict = match verdict {
+        Ok(issued) => Ok(Forward { route: Arc::clone(route), index, issued, outcome }),
+        Err(refusal) => Err(Refused { route: Some(Arc::clone(route)), refusal }),
+    };
+    Delivery { stream: waiter.stream, verdict }
+}
+
+/// Whether the STS can be said to work: it answered, and with something else than that it cannot.
+fn answered(judged: &Result<Accepted, Refusal>) -> bool {
+    use Reason::{Overloaded, RecordUnavailable, StsReplyInvalid, StsUnavailable};
+    !matches!(
+        judged.as_ref().map_err(Refusal::reason),
+        Err(Some(StsUnavailable | StsReplyInvalid | Overloaded | RecordUnavailable))
+    )
+}
+
+/// What a route wants of the lives of its tokens.
+pub(super) fn upkeep(route: &ExchangeRoute, sts_timeout_ms: u64) -> Upkeep {
+    Upkeep {
+        expiry_margin_ms: route.expiry_margin_ms(),
+        route_timeout_ms: route.request_timeout_ms(),
+        sts_timeout_ms,
+        survive_outage_ms: route.survive_outage_ms(),
+    }
+}
+
+/// How long what was said of a request stands.
+const REFUSED_MS: (u64, u64) = (1_000, 5_000);
+/// How long it stands that the STS could not be asked.
+const UNAVAILABLE_MS: (u64, u64) = (250, 750);
+/// How often an exchange is asked anew because its answer was invalidated on its way.
+const MOST_REPEATS: u32 = 2;
