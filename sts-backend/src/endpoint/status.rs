@@ -53,6 +53,7 @@ pub const fn of(reason: Reason) -> Status {
         | Reason::ClusterRefused
         | Reason::StsUnavailable
         | Reason::StsReplyInvalid
+        | Reason::SourceLimited
         | Reason::FilterOverloaded => refused(StatusCode::BAD_REQUEST, "invalid_request"),
     }
 }
@@ -87,6 +88,7 @@ mod tests {
         Reason::ClusterRefused,
         Reason::StsUnavailable,
         Reason::StsReplyInvalid,
+        Reason::SourceLimited,
         Reason::FilterOverloaded,
     ];
 
