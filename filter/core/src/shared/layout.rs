@@ -118,8 +118,8 @@ fn add(host: &mut dyn Host, name: &str, value: &[u8]) -> Set {
     host.set(name, value, Some(u32::MAX))
 }
 
-/// How often a write that somebody else was quicker with is tried.
-pub(super) const TRIES: usize = 8;
+/// How often a write is tried that somebody else was quicker with: as often as a machine has workers that could be.
+pub(super) const TRIES: usize = 64;
 
 /// In how many slots a token or a refusal can be.
 pub(super) const WAYS: u32 = 4;

@@ -66,7 +66,7 @@ impl Shared {
             now,
         };
         match self.change(host, &digest, |host, set| taking.attempt(host, set)) {
-            Some(Attempt::Taken { id, generation }) => {
+            Ok(Attempt::Taken { id, generation }) => {
                 let ticket = Ticket { key: key.clone(), digest, id, generation };
                 // The one who had it before has stored the answer before letting go.
                 match self.find_newer(host, key, &digest, replacing, now) {
@@ -77,8 +77,9 @@ impl Shared {
                     }
                 }
             }
-            Some(Attempt::Held) => Lease::Held,
-            Some(Attempt::NoRoom) | None => Lease::Alone,
+            // Where so many want it at once, one of them has it.
+            Ok(Attempt::Held) | Err(Unwritten::Contended) => Lease::Held,
+            Ok(Attempt::NoRoom) | Err(Unwritten::Failed) => Lease::Alone,
         }
     }
 
@@ -89,13 +90,14 @@ impl Shared {
 
     /// Ends the ticket's lease and wakes who waited. `None`: nothing could be written.
     pub(super) fn free(&self, host: &mut dyn Host, ticket: &Ticket) -> Option<Standing> {
-        let (standing, waiters) = self.change(host, &ticket.digest, |_, set| match set.standing(ticket) {
+        let change = self.change(host, &ticket.digest, |_, set| match set.standing(ticket) {
             Standing::Held => {
                 let waiters = set.entry(&ticket.digest).map(Entry::free).unwrap_or_default();
                 Change::Write((Standing::Held, waiters))
             }
             other => Change::Leave((other, Vec::new())),
-        })?;
+        });
+        let (standing, waiters) = change.ok()?;
         waiters.into_iter().for_each(|queue| host.wake(queue));
         Some(standing)
     }
@@ -109,7 +111,7 @@ impl Shared {
             }
             None => Change::Leave(Vec::new()),
         });
-        waiters.into_iter().flatten().for_each(|queue| host.wake(queue));
+        waiters.unwrap_or_default().into_iter().for_each(|queue| host.wake(queue));
     }
 
     /// Where the ticket stands now; `None` without shared data.
@@ -118,34 +120,41 @@ impl Shared {
         Some(LeaseSet::read(&value).unwrap_or_default().standing(ticket))
     }
 
-    /// Reads the set that `digest` belongs to, has `make` change it, and writes it if nobody was quicker; else again. `None`:
-    /// there is none, or it could not be written.
+    /// Reads the set that `digest` belongs to, has `make` change it, and writes it if nobody was quicker; else again.
     fn change<T>(
         &self,
         host: &mut dyn Host,
         digest: &KeyDigest,
         mut make: impl FnMut(&mut dyn Host, &mut LeaseSet) -> Change<T>,
-    ) -> Option<T> {
+    ) -> Result<T, Unwritten> {
         let name = self.lease_slot(digest);
         for _ in 0..TRIES {
-            let (value, cas) = host.get(&name)?;
+            let (value, cas) = host.get(&name).ok_or(Unwritten::Failed)?;
             let mut set = LeaseSet::read(&value).unwrap_or_default();
             let result = match make(host, &mut set) {
-                Change::Leave(result) => return Some(result),
+                Change::Leave(result) => return Ok(result),
                 Change::Write(result) => result,
             };
             match host.set(&name, &set.write(), Some(cas)) {
-                Set::Done => return Some(result),
-                Set::Failed => return None,
+                Set::Done => return Ok(result),
+                Set::Failed => return Err(Unwritten::Failed),
                 Set::Changed => {}
             }
         }
-        None
+        Err(Unwritten::Contended)
     }
 
     fn lease_slot(&self, digest: &KeyDigest) -> String {
         Kind::Lease.slot(digest.set(self.lease_sets))
     }
+}
+
+/// Why a set was not changed.
+enum Unwritten {
+    /// There is none, or the host refuses.
+    Failed,
+    /// Others were quicker each time.
+    Contended,
 }
 
 /// One worker's try to take a lease.

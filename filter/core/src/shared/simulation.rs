@@ -1,8 +1,8 @@
 //! An Envoy process for tests: its shared data, its queues, and one [`SimHost`] per worker.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
 use super::{Host, Set};
@@ -76,14 +76,6 @@ impl State {
         self.next_cas += 1;
         Set::Done
     }
-
-    fn random(&mut self) -> u8 {
-        // xorshift64*
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        self.random.wrapping_mul(0x2545_F491_4F6C_DD1D).to_be_bytes()[0]
-    }
 }
 
 impl SimHost {
@@ -136,7 +128,66 @@ impl Host for SimHost {
 
     fn random(&mut self, bytes: &mut [u8]) -> bool {
         let mut state = self.world.state();
-        bytes.fill_with(|| state.random());
+        bytes.fill_with(|| random(&mut state.random));
         true
     }
+}
+
+/// Lets threads go on in turns, from one host call to the next, in an order that `seed` makes: whatever two workers can do
+/// to each other happens for some seed, and happens again for the same.
+#[derive(Clone)]
+pub(crate) struct Turns(Arc<(Mutex<Order>, Condvar)>);
+
+struct Order {
+    running: usize,
+    waiting: BTreeSet<usize>,
+    turn: Option<usize>,
+    random: u64,
+}
+
+impl Turns {
+    /// Turns for `threads` threads.
+    pub(crate) fn new(threads: usize, seed: u64) -> Self {
+        let order = Order { running: threads, waiting: BTreeSet::new(), turn: None, random: seed | 1 };
+        Self(Arc::new((Mutex::new(order), Condvar::new())))
+    }
+
+    /// Waits until it is the turn of thread `me`.
+    pub(crate) fn wait(&self, me: usize) {
+        let (order, changed) = &*self.0;
+        let mut order = order.lock().unwrap();
+        order.waiting.insert(me);
+        order.choose();
+        changed.notify_all();
+        let mut order = changed.wait_while(order, |order| order.turn != Some(me)).unwrap();
+        order.turn = None;
+        order.waiting.remove(&me);
+    }
+
+    /// The calling thread takes no more turns.
+    pub(crate) fn leave(&self) {
+        let (order, changed) = &*self.0;
+        let mut order = order.lock().unwrap();
+        order.running -= 1;
+        order.choose();
+        changed.notify_all();
+    }
+}
+
+impl Order {
+    /// Once everybody waits, somebody goes on.
+    fn choose(&mut self) {
+        if self.running > 0 && self.waiting.len() == self.running {
+            let place = usize::from(random(&mut self.random)) % self.running;
+            self.turn = self.waiting.iter().nth(place).copied();
+        }
+    }
+}
+
+/// xorshift64*
+fn random(state: &mut u64) -> u8 {
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_be_bytes()[0]
 }

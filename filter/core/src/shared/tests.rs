@@ -10,7 +10,10 @@ use crate::key::{Probe, Subject, tests::facts};
 
 mod hostile;
 mod interleaved;
+mod room;
+mod schedule;
 mod table;
+mod turns;
 
 const COUNTS: Counts = Counts { tokens: 8, refusals: 8, lease_sets: 2, vms: 4 };
 
@@ -37,8 +40,12 @@ struct Worker {
 
 impl Worker {
     fn start(world: &World, now: Now) -> Self {
+        Self::start_with(world, COUNTS, now)
+    }
+
+    fn start_with(world: &World, counts: Counts, now: Now) -> Self {
         let mut host = world.host();
-        let mut shared = Shared::open(&mut host, COUNTS, now).unwrap();
+        let mut shared = Shared::open(&mut host, counts, now).unwrap();
         shared.attend(100 + u32::try_from(shared.place()).unwrap());
         Self { host, shared }
     }

@@ -39,6 +39,21 @@ fn moved_to_another_slot_it_is_nothing() {
 }
 
 #[test]
+fn a_seal_opens_only_for_the_same_native_token_key_nonce_and_place() {
+    let digest = KeyDigest([1; 32]);
+    let seal = |subject: &str, digest| seal::Seal::new(&Secret::new(subject), &digest);
+    let mut text = String::with_capacity(64);
+    text.push_str("Bearer x\n[]");
+    let sealed = seal("t", digest).close(text, [2; 24], b"slot").unwrap();
+    assert_eq!(seal("t", digest).open(&sealed, [2; 24], b"slot").unwrap().expose(), "Bearer x\n[]");
+    assert!(seal("u", digest).open(&sealed, [2; 24], b"slot").is_none());
+    assert!(seal("t", KeyDigest([3; 32])).open(&sealed, [2; 24], b"slot").is_none());
+    assert!(seal("t", digest).open(&sealed, [3; 24], b"slot").is_none());
+    assert!(seal("t", digest).open(&sealed, [2; 24], b"other").is_none());
+    assert!(seal("t", digest).open(&sealed[..15], [2; 24], b"slot").is_none());
+}
+
+#[test]
 fn nothing_that_others_write_shows_a_token_or_the_native_one() {
     let (world, ..) = shared_token();
     for name in world.names() {

@@ -17,6 +17,14 @@ fn the_lowest_live_vm_reports_for_all() {
 }
 
 #[test]
+fn there_are_as_many_values_as_were_asked_for() {
+    let (world, ..) = two();
+    let names = world.names();
+    assert_eq!(names.len(), 1 + 8 + 8 + 2 + 4);
+    assert!(names.iter().all(|name| name.starts_with("cloakroom/1/")), "{names:?}");
+}
+
+#[test]
 fn places_are_used_again_and_a_full_table_shares_nothing() {
     let world = World::new(1);
     let mut workers: Vec<Worker> = (0..4).map(|_| Worker::start(&world, at(0))).collect();
