@@ -17,12 +17,13 @@ use set::{Entry, LeaseSet, MOST_ENTRIES, MOST_WAITERS};
 pub enum Lease {
     /// Ask the STS, then [`Shared::publish`] or [`Shared::release`].
     Taken(Ticket),
-    /// Another worker is asking. This one will be woken if it listens; it also has to try again on every tick, for then the
-    /// answer may be there, or the other one dead.
+    /// Another worker is asking. This one will be woken if it listens. Then and on every tick it has to try for the lease
+    /// again: the answer may be there, or the other one dead.
     Held,
     /// Another worker has had the answer in the meantime; never [`Found::Nothing`].
     Answered(Found),
-    /// Ask without sharing: there is no room for another lease, or no shared data.
+    /// Ask without sharing: there is no room for another lease, or no shared data. What others invalidate meanwhile does not
+    /// reach this exchange.
     Alone,
 }
 

@@ -12,7 +12,8 @@ use crate::time::Now;
 pub enum Outcome {
     /// It is the key's answer, and shared if there was room for it.
     Kept,
-    /// The key was invalidated while the STS was asked: a token that came must not be used. Ask again, at most a few times.
+    /// The key was invalidated while the STS was asked, or it cannot be told whether it was: a token that came must not be
+    /// used. Ask again, at most a few times.
     Invalidated,
     /// Another worker took over because this one was slow. The answer is good for those who wait here; it is not shared.
     Lost,
