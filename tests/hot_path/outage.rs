@@ -33,12 +33,16 @@ struct Lengths {
 const PART: Lengths = Lengths { life: 24, promised: 16, outage: 9, keys: 300, rate: 800.0 };
 const WHOLE: Lengths = Lengths { life: 300, promised: 240, outage: 240, keys: 3_000, rate: 2_000.0 };
 
+/// The breaker's longest wait, three seconds in which renewals come back to their full rate, and one call's timeout.
+const RECOVERY: f64 = 5.0 + 3.0 + 0.75;
+
 impl Lengths {
-    /// The time from one renewal to the next, as `filter/README.md` has it: what is usable of a life, less the promise and a
-    /// tenth of it, or a little earlier.
+    /// The time from one renewal to the next, as `filter/README.md` has it: what is usable of a life, less the promise and the
+    /// time it takes to recover, or a little earlier; but never before a tenth of the life has gone.
     fn interval(self) -> RangeInclusive<f64> {
         let [life, promised] = [self.life, self.promised].map(|seconds| seconds as f64);
-        let latest = life - f64::min(20.0, life / 10.0) - 1.1 * promised;
+        let recovery = f64::max(promised / 10.0, RECOVERY);
+        let latest = f64::max(life - f64::min(20.0, life / 10.0) - promised - recovery, life / 10.0);
         0.8 * latest..=latest
     }
 }
@@ -60,9 +64,9 @@ async fn warm_routes_notice_no_outage_and_the_sts_is_not_overrun_afterwards() ->
     let steady_most = calls.most_within(Duration::from_secs(1));
 
     edge.sts.go_away().await;
-    let (away, before) = (Instant::now(), edge.outcomes().await?);
+    let (away, before) = (Instant::now(), edge.outcomes_so_far().await?);
     sleep(lengths.outage).await;
-    let (unreachable, during) = (away.elapsed(), edge.outcomes().await?);
+    let (unreachable, during) = (away.elapsed(), edge.outcomes_so_far().await?);
     edge.sts.come_back().await?;
     let back = Instant::now();
     sleep(2 * interval).await;

@@ -175,8 +175,22 @@ impl EdgeOnly {
         Ok(self.edge.metric("cloakroom_requests", &[&format!("outcome=\"{outcome}\"")]).await? as u64)
     }
 
-    /// How many requests had each outcome.
+    /// How many requests had each outcome. The filter tells Envoy by its tick, so this asks until nothing more comes.
     pub async fn outcomes(&self) -> Result<Outcomes> {
+        let mut last = self.outcomes_so_far().await?;
+        for _ in 0..40 {
+            tokio::time::sleep(TICKS).await;
+            let next = self.outcomes_so_far().await?;
+            if next == last {
+                return Ok(next);
+            }
+            last = next;
+        }
+        Err("the filter goes on counting: end the load first".into())
+    }
+
+    /// The same while there is load: what the last tick has told.
+    pub async fn outcomes_so_far(&self) -> Result<Outcomes> {
         let text = self.edge.prometheus("cloakroom_requests").await?;
         let of = |outcome| sum(&text, "cloakroom_requests", &[&format!("outcome=\"{outcome}\"")]) as u64;
         Ok(Outcomes {
@@ -241,5 +255,8 @@ pub fn seconds(duration: Duration) -> Value {
 
 /// How long connections of a replaced listener have to end.
 pub const DRAIN: Duration = Duration::from_secs(2);
+
+/// Two of the filter's ticks and a half.
+const TICKS: Duration = Duration::from_millis(250);
 
 const LISTENERS: &str = "listeners.json";
