@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{finding, logging, serve, validate};
 
@@ -31,6 +31,29 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         envoy: Vec<PathBuf>,
     },
+    /// Print the JSON Schema of a configuration, for editors and checks.
+    Schema {
+        /// Whose configuration.
+        #[arg(value_enum)]
+        of: Described,
+    },
+}
+
+/// What a JSON Schema can be printed of.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Described {
+    /// The filter's own configuration, inside Envoy's.
+    Filter,
+}
+
+impl Described {
+    /// The schema as it is printed, and as it lies in the repository.
+    fn schema(self) -> String {
+        let schema = match self {
+            Self::Filter => filter_core::config::schema(),
+        };
+        format!("{schema:#}\n")
+    }
 }
 
 /// Does what the command line asks.
@@ -61,5 +84,21 @@ pub fn run(cli: Cli) -> ExitCode {
             eprintln!("{}", finding::lines(&validation.findings));
             ExitCode::FAILURE
         }
+        Command::Schema { of } => {
+            print!("{}", of.schema());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_in_the_repository_is_current() {
+        let committed = include_str!("../../filter/config.schema.json");
+        let hint = "`cargo run --bin cloakroom -- schema filter > filter/config.schema.json` writes it anew";
+        assert!(committed == Described::Filter.schema(), "{hint}");
     }
 }

@@ -1,19 +1,35 @@
 //! The plugin configuration: JSON in, checked settings out. What is wrong is named by path, finding and expectation.
+//!
+//! Each setting is declared once, as a member of an object ([`object`]) or an alternative of a choice ([`choice`]) with its
+//! kind ([`kind`]): the reader and the JSON Schema both come from that.
 
 use std::collections::HashMap;
 
-use token::{json, spiffe::SpiffeId};
+use serde_json::{Map, Value, json};
+use token::json as strict_json;
 
+mod choice;
 mod form;
+mod kind;
+mod lifetime;
+mod limits;
+mod member;
 mod node;
+mod object;
 mod route;
-mod use_settings;
+mod sts;
 
+use choice::{Alternatives, Choice, Chosen, choice};
+use kind::{Entries, Exactly, Kind};
+use lifetime::Lifetime;
+pub use limits::Limits;
+use member::{or, or_defaults, required};
 pub use node::ConfigError;
-use node::{Members, Node, ROOT};
-use route::Inherited;
+use node::{Node, ROOT};
+use object::{object, settings};
 pub use route::{ExchangeRoute, Injection, RouteMode, SubjectSource};
-use use_settings::UseSettings;
+use route::{Inherited, WrittenRoute};
+pub use sts::StsSettings;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -22,10 +38,35 @@ pub struct Config {
     identify_routes_by: RouteIdentification,
     route_check: RouteCheck,
     sts: StsSettings,
-    defaults: UseSettings,
+    lifetime: Lifetime,
     limits: Limits,
     routes: HashMap<String, RouteMode>,
 }
+
+settings! {
+    /// The configuration of Cloakroom's filter for Envoy.
+    struct Document {
+        /// The version of this format.
+        version: () = required(Exactly(1)),
+        /// The filter's name for its listener; policy sees it.
+        listener: String = required(form::NAME),
+        /// By what the route that Envoy chose is found among `routes`.
+        identify_routes_by: RouteIdentification = or(RouteIdentification::RouteName, choice()),
+        /// What holds Envoy to the choice of route that the filter decided for.
+        route_check: RouteCheck = or(RouteCheck::FilterState, choice()),
+        /// How the STS is reached, and as whom.
+        sts: StsSettings = required(object()),
+        /// What holds on exchange routes that do not say otherwise.
+        defaults: Lifetime = or_defaults(object()),
+        /// The bounds of what one worker holds, and of what all share. What is beyond them is refused as
+        /// `filter_overloaded`, or leaves the cache.
+        limits: Limits = or_defaults(object()),
+        /// What is done on each route.
+        routes: Vec<(String, WrittenRoute)> = required(ROUTES),
+    }
+}
+
+const ROUTES: Entries<Chosen<WrittenRoute>> = Entries { name: form::NAME, of: choice(), what: "route" };
 
 /// By what the route that Envoy chose is found in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +75,25 @@ pub enum RouteIdentification {
     RouteName,
     /// A text in the route's metadata.
     RouteMetadata { namespace: String, key: String },
+}
+
+settings! {
+    /// A place in a route's metadata.
+    struct MetadataPlace {
+        /// The namespace in `filter_metadata`.
+        namespace: String = required(form::NAME),
+        /// The key in it.
+        key: String = required(form::NAME),
+    }
+}
+
+impl Choice for RouteIdentification {
+    fn alternatives(listener: &mut impl Alternatives<Self>) {
+        listener.word("route_name", "Envoy's `name` of the route.", Self::RouteName);
+        listener.object("route_metadata", "A text in the route's metadata.", |MetadataPlace { namespace, key }| {
+            Self::RouteMetadata { namespace, key }
+        });
+    }
 }
 
 /// What holds Envoy to the choice of route that the filter decided for, though writing a header makes it choose again.
@@ -46,57 +106,19 @@ pub enum RouteCheck {
     Validated,
 }
 
-/// How the STS is reached, and as whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StsSettings {
-    /// Envoy's cluster.
-    pub cluster: String,
-    /// `:authority` of the call.
-    pub authority: String,
-    /// Path of the token endpoint.
-    pub path: String,
-    /// How long an answer is waited for.
-    pub timeout_ms: u64,
-    /// The SPIFFE ID in the certificate that the cluster presents.
-    pub actor: String,
-}
-
-/// The bounds of what one worker holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Issued tokens; remembered refusals have as many places of their own.
-    pub cached_tokens: usize,
-    /// Bytes of keys and issued tokens; remembered refusals have as many of their own.
-    pub cached_bytes: usize,
-    /// Exchanges under way.
-    pub pending_exchanges: usize,
-    /// Requests that wait, over all exchanges.
-    pub waiting_requests: usize,
-    /// Requests that wait for one exchange.
-    pub waiting_per_exchange: usize,
-    /// Exchanges under way for one source address.
-    pub pending_per_source: usize,
-    /// Places for issued tokens that all workers share; 0: workers share nothing.
-    pub shared_tokens: usize,
-    /// Places for the leases by which one worker asks for all.
-    pub shared_leases: usize,
-    /// Places for remembered refusals that all workers share.
-    pub shared_refusals: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            cached_tokens: 10_000,
-            cached_bytes: 64 * 1024 * 1024,
-            pending_exchanges: 1_000,
-            waiting_requests: 10_000,
-            waiting_per_exchange: 5_000,
-            pending_per_source: 500,
-            shared_tokens: 4_096,
-            shared_leases: 1_024,
-            shared_refusals: 1_024,
-        }
+impl Choice for RouteCheck {
+    fn alternatives(listener: &mut impl Alternatives<Self>) {
+        listener.word(
+            "filter_state",
+            "The filter notes its choice in the stream's filter state, and Envoy's RBAC filter behind it compares.",
+            Self::FilterState,
+        );
+        listener.word(
+            "validated",
+            "Nothing is noted or compared: `cloakroom validate --envoy` has proven that nothing the filter writes or \
+             removes can change the choice, and that each route leads to its own `clusters` only.",
+            Self::Validated,
+        );
     }
 }
 
@@ -106,42 +128,29 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let map = json::parse_object(json).map_err(|error| ConfigError {
+        let map = strict_json::parse_object(json).map_err(|error| ConfigError {
             path: ROOT.to_owned(),
             found: format!("text that cannot be read ({error})"),
             expected: "one JSON object in which no key stands twice".to_owned(),
         })?;
-        let value = map.into();
-        let document = Node::new(ROOT, &value);
-        let members = document.members(&[
-            "version",
-            "listener",
-            "identify_routes_by",
-            "route_check",
-            "sts",
-            "defaults",
-            "limits",
-            "routes",
-        ])?;
-        members.required("version", "1")?.number(1, 1)?;
-        let listener = name(&members, "listener")?;
-        let identify_routes_by = match members.optional("identify_routes_by") {
-            None => RouteIdentification::RouteName,
-            Some(node) => RouteIdentification::read(&node)?,
-        };
-        let route_check = match members.optional("route_check") {
-            None => RouteCheck::FilterState,
-            Some(node) => RouteCheck::read(&node)?,
-        };
-        let sts = StsSettings::read(&members.required("sts", "an object that says how the STS is reached")?)?;
-        let defaults = match members.optional("defaults") {
-            None => UseSettings::default(),
-            Some(node) => UseSettings::default().overridden(&node.members(&UseSettings::KEYS)?)?,
-        };
-        let limits = members.optional("limits").map_or(Ok(Limits::default()), |node| Limits::read(&node))?;
-        let inherited = Inherited { listener: &listener, actor: &sts.actor, defaults };
-        let routes = read_routes(&members.required("routes", ROUTES)?, &inherited)?;
-        Ok(Self { listener, identify_routes_by, route_check, sts, defaults, limits, routes })
+        object::<Document>().read(&Node::new(ROOT, &map.into())).map(Self::new)
+    }
+
+    fn new(document: Document) -> Self {
+        let Document {
+            version: (),
+            listener,
+            identify_routes_by,
+            route_check,
+            sts,
+            defaults: lifetime,
+            limits,
+            routes,
+        } = document;
+        let inherited = Inherited { listener: &listener, actor: &sts.actor, lifetime };
+        let resolve = |(name, written): (String, _)| (name.clone(), RouteMode::new(name, written, &inherited));
+        let routes = routes.into_iter().map(resolve).collect();
+        Self { listener, identify_routes_by, route_check, sts, lifetime, limits, routes }
     }
 
     /// The filter's name for its listener.
@@ -166,10 +175,10 @@ impl Config {
 
     /// How long before its end a token is no longer sent, in milliseconds, on routes that do not say otherwise.
     pub fn expiry_margin_ms(&self) -> u64 {
-        self.defaults.expiry_margin_seconds.saturating_mul(1000)
+        self.lifetime.expiry_margin_seconds.saturating_mul(1000)
     }
 
-    /// What one worker may hold.
+    /// What one worker may hold, and what all share.
     pub fn limits(&self) -> Limits {
         self.limits
     }
@@ -185,102 +194,18 @@ impl Config {
     }
 }
 
-fn read_routes(node: &Node<'_>, inherited: &Inherited<'_>) -> Result<HashMap<String, RouteMode>, ConfigError> {
-    let entries = node.entries(ROUTES)?;
-    if entries.is_empty() {
-        return Err(node.refuse("at least one route"));
+/// What [`Config::parse`] reads, as JSON Schema (draft 2020-12). It refuses nothing that is read, save `null`, which the
+/// reader takes for an absent member.
+pub fn schema() -> Value {
+    let mut schema = Map::from_iter([
+        ("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema")),
+        ("title".to_owned(), json!("Cloakroom's filter for Envoy")),
+    ]);
+    if let Value::Object(document) = object::<Document>().schema() {
+        schema.extend(document);
     }
-    let mut routes = HashMap::with_capacity(entries.len());
-    for (name, node) in entries {
-        if !form::is_name(name) {
-            return Err(node.refuse_finding("a route of that name", format_args!("a name of {NAME}")));
-        }
-        routes.insert(name.to_owned(), RouteMode::read(name, &node, inherited)?);
-    }
-    Ok(routes)
+    schema.into()
 }
-
-impl RouteIdentification {
-    fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
-        const EXPECTED: &str = "\"route_name\" or {\"route_metadata\": {\"namespace\": ..., \"key\": ...}}";
-        match node.choice(EXPECTED)? {
-            ("route_name", None) => Ok(Self::RouteName),
-            ("route_metadata", Some(settings)) => {
-                let members = settings.members(&["namespace", "key"])?;
-                Ok(Self::RouteMetadata { namespace: name(&members, "namespace")?, key: name(&members, "key")? })
-            }
-            _ => Err(node.refuse(EXPECTED)),
-        }
-    }
-}
-
-impl RouteCheck {
-    fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
-        const EXPECTED: &str = "\"filter_state\" or \"validated\"";
-        match node.choice(EXPECTED)? {
-            ("filter_state", None) => Ok(Self::FilterState),
-            ("validated", None) => Ok(Self::Validated),
-            _ => Err(node.refuse(EXPECTED)),
-        }
-    }
-}
-
-impl StsSettings {
-    fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
-        const ACTOR: &str = "the SPIFFE ID in the proxy's certificate, as `spiffe://trust.domain/path`";
-        let members = node.members(&["cluster", "authority", "path", "timeout_ms", "actor"])?;
-        let path =
-            members.optional("path").map(|node| node.text(form::is_path, "a path that begins with `/`, no query"));
-        let timeout_ms = members.optional("timeout_ms").map(|node| node.number(10, 10_000));
-        Ok(Self {
-            cluster: name(&members, "cluster")?,
-            authority: name(&members, "authority")?,
-            path: path.transpose()?.unwrap_or_else(|| "/oauth2/token".to_owned()),
-            timeout_ms: timeout_ms.transpose()?.unwrap_or(750),
-            actor: members.required("actor", ACTOR)?.text(|text| SpiffeId::parse(text).is_ok(), ACTOR)?,
-        })
-    }
-}
-
-impl Limits {
-    fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
-        let members = node.members(&[
-            "cached_tokens",
-            "cached_bytes",
-            "pending_exchanges",
-            "waiting_requests",
-            "waiting_per_exchange",
-            "pending_per_source",
-            "shared_tokens",
-            "shared_leases",
-            "shared_refusals",
-        ])?;
-        let default = Self::default();
-        let between = |key, default, least, most| match members.optional(key) {
-            None => Ok(default),
-            Some(node) => node.number(least, most).map(|number| usize::try_from(number).unwrap_or(default)),
-        };
-        let bound = |key, default, most| between(key, default, 1, most);
-        Ok(Self {
-            cached_tokens: bound("cached_tokens", default.cached_tokens, 1_000_000)?,
-            cached_bytes: bound("cached_bytes", default.cached_bytes, 1024 * 1024 * 1024)?,
-            pending_exchanges: bound("pending_exchanges", default.pending_exchanges, 100_000)?,
-            waiting_requests: bound("waiting_requests", default.waiting_requests, 100_000)?,
-            waiting_per_exchange: bound("waiting_per_exchange", default.waiting_per_exchange, 100_000)?,
-            pending_per_source: bound("pending_per_source", default.pending_per_source, 100_000)?,
-            shared_tokens: between("shared_tokens", default.shared_tokens, 0, 65_536)?,
-            shared_leases: bound("shared_leases", default.shared_leases, 65_536)?,
-            shared_refusals: bound("shared_refusals", default.shared_refusals, 65_536)?,
-        })
-    }
-}
-
-fn name(members: &Members<'_>, key: &str) -> Result<String, ConfigError> {
-    members.required(key, NAME)?.text(form::is_name, NAME)
-}
-
-const NAME: &str = "1 to 255 visible ASCII characters without `;`, `=` and `\"`";
-const ROUTES: &str = "an object from route name to \"untouched\" or {\"exchange\": {...}}";
 
 #[cfg(test)]
 mod tests;

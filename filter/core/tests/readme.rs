@@ -2,11 +2,16 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
+
 use filter_core::{
-    config::{Config, Injection, Limits, RouteIdentification, RouteMode},
+    config::{self, Config, Injection, Limits, RouteIdentification, RouteMode},
     refusal,
 };
 use token::reason::Reason;
+
+#[path = "readme/settings.rs"]
+mod settings;
 
 const README: &str = include_str!("../../README.md");
 const PROJECT_README: &str = include_str!("../../../README.md");
@@ -29,6 +34,29 @@ fn a_route_of_one_s_own_is_as_short_as_it_says() {
     let config = example(PROJECT_README);
     let Some(RouteMode::Exchange(route)) = config.route("invoices") else { panic!("an exchange route") };
     assert!(route.permits_cluster(b"invoices"));
+}
+
+#[test]
+fn the_table_of_settings_is_the_schema_s() {
+    let (_, section) = README.split_once("## Settings").expect("a section on settings");
+    let (section, _) = section.split_once("\n## ").expect("another section behind it");
+    let table: BTreeSet<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let rows = settings::rows(&config::schema());
+    let wanted: BTreeSet<&str> = rows.iter().map(String::as_str).collect();
+    let missing: Vec<_> = wanted.difference(&table).collect();
+    let extra: Vec<_> = table.difference(&wanted).collect();
+    assert!(missing.is_empty() && extra.is_empty(), "missing:\n{missing:#?}\ntoo many:\n{extra:#?}");
+}
+
+#[test]
+fn the_example_shows_every_setting() {
+    let (_, rest) = README.split_once("```json\n").expect("an example");
+    let (json, _) = rest.split_once("```").expect("its end");
+    for row in settings::rows(&config::schema()) {
+        let path = row.trim_start_matches("| `").split('`').next().expect("a name");
+        let name = path.trim_start_matches('…').rsplit('.').next().expect("its last part");
+        assert!(name == "NAME" || json.contains(&format!("\"{name}\":")), "{path} is not in it");
+    }
 }
 
 #[test]

@@ -63,17 +63,17 @@ impl<'v> Node<'v> {
     }
 
     /// A choice: `"name"` alone, or `{"name": settings}`.
-    pub(super) fn choice(&self, expected: &str) -> Result<(&'v str, Option<Node<'v>>), ConfigError> {
+    pub(super) fn choice(&self) -> Option<(&'v str, Option<Node<'v>>)> {
         match self.value {
-            Value::String(name) => Ok((name, None)),
+            Value::String(name) => Some((name, None)),
             Value::Object(map) => {
                 let mut members = map.iter();
                 match (members.next(), members.next()) {
-                    (Some((name, value)), None) => Ok((name, Some(Node::new(join(&self.path, name), value)))),
-                    _ => Err(self.refuse(expected)),
+                    (Some((name, value)), None) => Some((name, Some(Node::new(join(&self.path, name), value)))),
+                    _ => None,
                 }
             }
-            _ => Err(self.refuse(expected)),
+            _ => None,
         }
     }
 
@@ -92,8 +92,13 @@ impl<'v> Node<'v> {
     }
 
     /// `true` or `false`.
-    pub(super) fn flag(&self) -> Result<bool, ConfigError> {
-        self.value.as_bool().ok_or_else(|| self.refuse("`true` or `false`"))
+    pub(super) fn flag(&self) -> Option<bool> {
+        self.value.as_bool()
+    }
+
+    /// Any text.
+    pub(super) fn as_text(&self) -> Option<&'v str> {
+        self.value.as_str()
     }
 
     /// The elements of a list.
@@ -105,13 +110,19 @@ impl<'v> Node<'v> {
 }
 
 impl<'v> Members<'v> {
-    /// The member `name`, or an error that says what it would have been.
-    pub(super) fn required(&self, name: &str, expected: &str) -> Result<Node<'v>, ConfigError> {
-        self.optional(name).ok_or_else(|| ConfigError {
-            path: join(&self.path, name),
-            found: "nothing".to_owned(),
-            expected: expected.to_owned(),
-        })
+    /// The error that the member `name` is missing.
+    pub(super) fn missing(&self, name: &str, expected: String) -> ConfigError {
+        ConfigError { path: join(&self.path, name), found: "nothing".to_owned(), expected }
+    }
+
+    /// Demands one of the members `names` at least.
+    pub(super) fn require_one_of(&self, names: &[&str]) -> Result<(), ConfigError> {
+        match names.first() {
+            Some(first) if names.iter().all(|name| self.optional(name).is_none()) => {
+                Err(self.missing(first, format!("one at least of {}", list(names))))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The member `name`; `null` counts as absent.
@@ -158,6 +169,7 @@ fn shorten(text: &str) -> String {
     text.chars().take(SHOWN).chain("...".chars()).collect()
 }
 
-fn list(names: &[&str]) -> String {
+/// The names, for a message.
+pub(super) fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

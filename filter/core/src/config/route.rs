@@ -5,9 +5,12 @@ use std::sync::Arc;
 use token::{digest::FieldDigest, token_type::TokenType};
 
 use super::{
+    choice::{Alternatives, Choice, choice},
     form,
-    node::{ConfigError, Node},
-    use_settings::UseSettings,
+    kind::{Flag, List, Text, TokenTypeUrn},
+    lifetime::{self, Lifetime},
+    member::{optional, or, required},
+    object::settings,
 };
 use crate::key::RouteFacts;
 
@@ -44,107 +47,123 @@ pub struct ExchangeRoute {
     inject: Injection,
     clusters: Vec<String>,
     strip_headers: Vec<String>,
-    uses: UseSettings,
+    lifetime: Lifetime,
+}
+
+/// A route as it is written.
+pub(super) enum WrittenRoute {
+    Exchange(Box<ExchangeSettings>),
+    Untouched,
+}
+
+settings! {
+    /// What is exchanged, for what, and where it may go.
+    pub(super) struct ExchangeSettings {
+        /// Where the workload's own token comes from.
+        subject: SubjectSource = or(SubjectSource::Authorization, choice()),
+        /// Its type (RFC 8693, section 3).
+        subject_token_type: TokenType = or(TokenType::Jwt, TokenTypeUrn),
+        /// Where the issued token is for, as a URI (RFC 8707).
+        resource: Option<String> = optional(form::RESOURCE),
+        /// Where the issued token is for, as a name that the STS knows (RFC 8693, section 2.1).
+        audience: Option<String> = optional(form::VISIBLE),
+        /// The scope that is asked for; policy may narrow it.
+        scope: Option<String> = optional(form::SCOPE),
+        /// The type of token that is asked for.
+        requested_token_type: TokenType = or(TokenType::AccessToken, TokenTypeUrn),
+        /// The header the issued token is written to; `authorization` with `Bearer` if it is left out.
+        inject: Option<Injection> = optional(choice()),
+        /// The clusters the issued token may go to.
+        clusters: Vec<String> = required(CLUSTERS),
+        /// Headers to remove besides the known carriers of credentials.
+        strip_headers: Vec<String> = or(Vec::new(), STRIP_HEADERS),
+        /// In the place of `defaults.expiry_margin_seconds`.
+        expiry_margin_seconds: Option<u64> = optional(lifetime::EXPIRY_MARGIN),
+        /// In the place of `defaults.request_timeout_seconds`.
+        request_timeout_seconds: Option<u64> = optional(lifetime::REQUEST_TIMEOUT),
+        /// In the place of `defaults.survive_outage_seconds`.
+        survive_outage_seconds: Option<u64> = optional(lifetime::SURVIVE_OUTAGE),
+        /// In the place of `defaults.refresh_ahead`.
+        refresh_ahead: Option<bool> = optional(Flag),
+    }
+    one_of { resource, audience }
+}
+
+settings! {
+    /// A header by its name.
+    struct HeaderSource {
+        /// Its name, in lower case.
+        name: String = required(form::TOKEN_HEADER),
+    }
+}
+
+settings! {
+    /// A header and what stands in it before the token.
+    struct HeaderTarget {
+        /// Its name, in lower case.
+        name: String = required(form::TOKEN_HEADER),
+        /// The authentication scheme before the token. If it is left out: `Bearer` in `authorization`, none elsewhere.
+        scheme: Option<String> = optional(form::SCHEME),
+    }
 }
 
 /// What a route takes over from the levels above it.
 pub(super) struct Inherited<'c> {
-    pub(super) listener: &'c str,
-    pub(super) actor: &'c str,
-    pub(super) defaults: UseSettings,
+    pub listener: &'c str,
+    pub actor: &'c str,
+    pub lifetime: Lifetime,
+}
+
+impl Choice for WrittenRoute {
+    fn alternatives(listener: &mut impl Alternatives<Self>) {
+        listener.word("untouched", "Nothing is swapped; only `x-cloakroom-*` headers are removed.", Self::Untouched);
+        listener.object(
+            "exchange",
+            "The workload's own token is exchanged for one of the destination's.",
+            |settings| Self::Exchange(Box::new(settings)),
+        );
+        listener.later("verify");
+        listener.later("observe");
+    }
 }
 
 impl RouteMode {
-    pub(super) fn read(name: &str, node: &Node<'_>, inherited: &Inherited<'_>) -> Result<Self, ConfigError> {
-        const EXPECTED: &str = "\"untouched\" or {\"exchange\": {...}}";
-        match node.choice(EXPECTED)? {
-            ("untouched", None) => Ok(Self::Untouched),
-            ("exchange", Some(settings)) => {
-                Ok(Self::Exchange(Arc::new(ExchangeRoute::read(name, &settings, inherited)?)))
+    pub(super) fn new(name: String, written: WrittenRoute, inherited: &Inherited<'_>) -> Self {
+        match written {
+            WrittenRoute::Untouched => Self::Untouched,
+            WrittenRoute::Exchange(settings) => {
+                Self::Exchange(Arc::new(ExchangeRoute::new(name, *settings, inherited)))
             }
-            (mode @ ("verify" | "observe"), _) => {
-                Err(node
-                    .refuse_finding(&format!("the mode \"{mode}\", which this version does not have yet"), EXPECTED))
-            }
-            _ => Err(node.refuse(EXPECTED)),
         }
     }
 }
 
 impl ExchangeRoute {
-    fn read(name: &str, node: &Node<'_>, inherited: &Inherited<'_>) -> Result<Self, ConfigError> {
-        let members = node.members(&[
-            "subject",
-            "subject_token_type",
-            "resource",
-            "audience",
-            "scope",
-            "requested_token_type",
-            "inject",
-            "clusters",
-            "strip_headers",
-            "expiry_margin_seconds",
-            "request_timeout_seconds",
-            "survive_outage_seconds",
-            "refresh_ahead",
-        ])?;
-        let uses = inherited.defaults.overridden(&members)?;
-        let text = |key, accept: fn(&str) -> bool, expected| {
-            members.optional(key).map(|node| node.text(accept, expected)).transpose()
+    fn new(name: String, settings: ExchangeSettings, inherited: &Inherited<'_>) -> Self {
+        let Lifetime { expiry_margin_seconds, request_timeout_seconds, survive_outage_seconds, refresh_ahead } =
+            inherited.lifetime;
+        let lifetime = Lifetime {
+            expiry_margin_seconds: settings.expiry_margin_seconds.unwrap_or(expiry_margin_seconds),
+            request_timeout_seconds: settings.request_timeout_seconds.unwrap_or(request_timeout_seconds),
+            survive_outage_seconds: settings.survive_outage_seconds.unwrap_or(survive_outage_seconds),
+            refresh_ahead: settings.refresh_ahead.unwrap_or(refresh_ahead),
         };
-        let token_type = |key, default: TokenType| match members.optional(key) {
-            None => Ok(default),
-            Some(node) => {
-                let urns = TokenType::ALL.map(TokenType::urn).join(", ");
-                let urn = node.text(|text| TokenType::from_urn(text).is_some(), &format!("one of {urns}"))?;
-                Ok(TokenType::from_urn(&urn).unwrap_or(default))
-            }
-        };
-        let subject = match members.optional("subject") {
-            None => SubjectSource::Authorization,
-            Some(node) => SubjectSource::read(&node)?,
-        };
-        let inject = match members.optional("inject") {
-            None => Injection::Header { name: "authorization".to_owned(), scheme: Some("Bearer".to_owned()) },
-            Some(node) => Injection::read(&node)?,
-        };
-        let clusters = names(
-            &members.required("clusters", "a list of the clusters the token may be sent to")?,
-            form::is_name,
-            "a cluster name: 1 to 255 visible ASCII characters without `;`, `=` and `\"`",
-        )?;
-        if clusters.is_empty() {
-            return Err(members.required("clusters", "")?.refuse("at least one cluster the token may be sent to"));
-        }
-        let strip_headers = match members.optional("strip_headers") {
-            None => Vec::new(),
-            Some(node) => {
-                names(&node, form::may_carry_a_token, "a header name in lower case that the message can spare")?
-            }
-        };
-        let resource = text("resource", form::is_resource, "an absolute URI without fragment (RFC 8707)")?;
-        let audience = text("audience", form::is_visible, "1 to 2048 visible ASCII characters")?;
-        if resource.is_none() && audience.is_none() {
-            return Err(members
-                .required("resource", "`resource`, `audience` or both")
-                .err()
-                .unwrap_or_else(|| node.refuse("`resource`, `audience` or both")));
-        }
-        let mut facts = RouteFacts {
+        let inject = settings.inject.unwrap_or_else(|| Injection::new(AUTHORIZATION.to_owned(), None));
+        let ExchangeSettings { subject, clusters, strip_headers, .. } = settings;
+        let facts = RouteFacts {
             listener: inherited.listener.to_owned(),
-            route: name.to_owned(),
+            route: name,
+            settings: settings_digest(&subject, &inject, &clusters, &strip_headers, &lifetime),
             actor: inherited.actor.to_owned(),
-            subject_token_type: token_type("subject_token_type", TokenType::Jwt)?,
-            resource,
-            audience,
-            scope: text("scope", form::is_scope, "scope tokens with one space between them (RFC 6749, section 3.3)")?,
-            requested_token_type: token_type("requested_token_type", TokenType::AccessToken)?,
-            settings: [0; 32],
+            subject_token_type: settings.subject_token_type,
+            resource: settings.resource,
+            audience: settings.audience,
+            scope: settings.scope,
+            requested_token_type: settings.requested_token_type,
             binding_key: None,
             epoch: 0,
         };
-        facts.settings = settings_digest(&subject, &inject, &clusters, &strip_headers, &uses);
-        Ok(Self { facts: Arc::new(facts), subject, inject, clusters, strip_headers, uses })
+        Self { facts: Arc::new(facts), subject, inject, clusters, strip_headers, lifetime }
     }
 
     /// Everything of a cache key but the subject.
@@ -184,28 +203,28 @@ impl ExchangeRoute {
 
     /// How long before its end an issued token is no longer sent, in milliseconds: what clocks may differ by.
     pub fn expiry_margin_ms(&self) -> u64 {
-        self.uses.expiry_margin_seconds.saturating_mul(1000)
+        self.lifetime.expiry_margin_seconds.saturating_mul(1000)
     }
 
     /// How long a request, and the token in it, may be under way before it arrives, in milliseconds.
     pub fn request_timeout_ms(&self) -> u64 {
-        self.uses.request_timeout_seconds.saturating_mul(1000)
+        self.lifetime.request_timeout_seconds.saturating_mul(1000)
     }
 
     /// How long warm traffic is promised to go on without the STS, in milliseconds.
     pub fn survive_outage_ms(&self) -> Option<u64> {
-        Some(self.uses.survive_outage_seconds.saturating_mul(1000)).filter(|&promised| promised > 0)
+        Some(self.lifetime.survive_outage_seconds.saturating_mul(1000)).filter(|&promised| promised > 0)
     }
 
     /// Whether tokens in use are replaced before they end.
     pub fn refresh_ahead(&self) -> bool {
-        self.uses.refresh_ahead
+        self.lifetime.refresh_ahead
     }
 
     /// The header the subject token is read from.
     pub fn subject_header(&self) -> &str {
         match &self.subject {
-            SubjectSource::Authorization => "authorization",
+            SubjectSource::Authorization => AUTHORIZATION,
             SubjectSource::Header { name } => name,
         }
     }
@@ -218,42 +237,29 @@ impl ExchangeRoute {
     }
 }
 
-impl SubjectSource {
-    fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
-        const EXPECTED: &str = "\"authorization\" or {\"header\": {\"name\": ...}}";
-        match node.choice(EXPECTED)? {
-            ("authorization", None) => Ok(Self::Authorization),
-            ("header", Some(settings)) => {
-                let name = settings.members(&["name"])?.required("name", TOKEN_HEADER)?;
-                Ok(Self::Header { name: name.text(form::may_carry_a_token, TOKEN_HEADER)? })
-            }
-            _ => Err(node.refuse(EXPECTED)),
-        }
+impl Choice for SubjectSource {
+    fn alternatives(listener: &mut impl Alternatives<Self>) {
+        listener.word("authorization", "`Authorization: Bearer` (RFC 6750, section 2.1).", Self::Authorization);
+        listener.object("header", "The whole value of another header.", |HeaderSource { name }| Self::Header { name });
+    }
+}
+
+impl Choice for Injection {
+    fn alternatives(listener: &mut impl Alternatives<Self>) {
+        listener.object(
+            "header",
+            "A header and what stands in it before the token.",
+            |HeaderTarget { name, scheme }| Self::new(name, scheme),
+        );
     }
 }
 
 impl Injection {
-    fn read(node: &Node<'_>) -> Result<Self, ConfigError> {
-        const EXPECTED: &str = "{\"header\": {\"name\": ..., \"scheme\": ...}}";
-        let ("header", Some(settings)) = node.choice(EXPECTED)? else {
-            return Err(node.refuse(EXPECTED));
-        };
-        let members = settings.members(&["name", "scheme"])?;
-        let name = members.required("name", TOKEN_HEADER)?.text(form::may_carry_a_token, TOKEN_HEADER)?;
-        let scheme = members.optional("scheme").map(|node| node.text(form::is_scheme, "an authentication scheme"));
+    fn new(name: String, scheme: Option<String>) -> Self {
         // `Authorization` without a scheme is no credential that a server could read (RFC 9110, section 11.6.2).
-        let default = (name == "authorization").then(|| "Bearer".to_owned());
-        Ok(Self::Header { scheme: scheme.transpose()?.or(default), name })
+        let default = (name == AUTHORIZATION).then(|| "Bearer".to_owned());
+        Self::Header { scheme: scheme.or(default), name }
     }
-}
-
-fn names(node: &Node<'_>, accept: fn(&str) -> bool, expected: &str) -> Result<Vec<String>, ConfigError> {
-    const MAX: usize = 64;
-    let elements = node.elements("a list of texts")?;
-    if elements.len() > MAX {
-        return Err(node.refuse(format_args!("at most {MAX} elements")));
-    }
-    elements.iter().map(|element| element.text(accept, expected)).collect()
 }
 
 /// A digest over what decides how a token is read and used and until when it is kept, so that no token outlives a change
@@ -267,11 +273,11 @@ fn settings_digest(
     inject: &Injection,
     clusters: &[String],
     strip_headers: &[String],
-    uses: &UseSettings,
+    lifetime: &Lifetime,
 ) -> [u8; 32] {
     let digest = FieldDigest::new("cloakroom route settings 2")
-        .field(uses.expiry_margin_seconds.to_be_bytes())
-        .field(uses.request_timeout_seconds.to_be_bytes());
+        .field(lifetime.expiry_margin_seconds.to_be_bytes())
+        .field(lifetime.request_timeout_seconds.to_be_bytes());
     let digest = match subject {
         SubjectSource::Authorization => digest.field("authorization"),
         SubjectSource::Header { name } => digest.field("header").field(name),
@@ -283,4 +289,7 @@ fn settings_digest(
     strip_headers.iter().fold(digest, FieldDigest::field).finish()
 }
 
-const TOKEN_HEADER: &str = "a header name in lower case, not one that frames, routes or describes the message";
+const AUTHORIZATION: &str = "authorization";
+const CLUSTERS: List<Text> =
+    List { of: form::CLUSTER, least: 1, expected: "a list of the clusters the token may be sent to" };
+const STRIP_HEADERS: List<Text> = List { of: form::SPARE_HEADER, least: 0, expected: "a list of header names" };

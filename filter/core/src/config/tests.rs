@@ -59,10 +59,10 @@ fn complaint(pointer: &str, value: Value) -> String {
 fn every_mistake_is_named_by_path_finding_and_expectation() {
     let route = "/routes/reports/exchange";
     for (pointer, value, wanted) in [
-        ("/version", json!(2), "`version`: found 2; expected a whole number from 1 to 1"),
+        ("/version", json!(2), "`version`: found 2; expected 1"),
         ("/listener", json!(7), "`listener`: found 7; expected 1 to 255 visible ASCII characters"),
         ("/colour", json!("red"), "`colour`: found a key that is not known; expected only `version`, `listener`"),
-        ("/sts/cluster", Value::Null, "`sts.cluster`: found nothing; expected 1 to 255 visible"),
+        ("/sts/cluster", Value::Null, "`sts.cluster`: found nothing; expected a cluster name"),
         (
             "/sts/timeout_ms",
             json!("fast"),
@@ -125,18 +125,18 @@ fn every_mistake_is_named_by_path_finding_and_expectation() {
         (
             "/routes/a",
             json!({"verify": {}}),
-            "`routes.a`: found the mode \"verify\", which this version does not have yet; expected \"untouched\" or",
+            "`routes.a`: found \"verify\", which this version does not have yet; expected \"untouched\" or",
         ),
         (
             "/routes/a",
             json!("observe"),
-            "`routes.a`: found the mode \"observe\", which this version does not have yet; expected \"untouched\" or",
+            "`routes.a`: found \"observe\", which this version does not have yet; expected \"untouched\" or",
         ),
         ("/routes/both", json!({"exchange": {}, "untouched": {}}), "`routes.both`: found an object of 2"),
         (
             &format!("{route}/clusters"),
             json!([]),
-            "`routes.reports.exchange.clusters`: found an empty list; expected at least one cluster",
+            "`routes.reports.exchange.clusters`: found an empty list; expected a list of the clusters the token may be sent to, 1 at least",
         ),
         (
             &format!("{route}/clusters"),
@@ -161,7 +161,7 @@ fn every_mistake_is_named_by_path_finding_and_expectation() {
         (
             &format!("{route}/resource"),
             Value::Null,
-            "`routes.reports.exchange.resource`: found nothing; expected `resource`, `audience` or both",
+            "`routes.reports.exchange.resource`: found nothing; expected one at least of `resource`, `audience`",
         ),
         (
             &format!("{route}/subject"),
@@ -282,4 +282,36 @@ fn a_route_overrides_what_the_listener_says_and_nothing_else() {
     let route = exchange(&config);
     assert_eq!((route.expiry_margin_ms(), route.request_timeout_ms()), (1_000, 60_000));
     assert_eq!((route.survive_outage_ms(), route.refresh_ahead()), (None, false));
+}
+
+/// Every property of the schema that has a default, as the pointer to the property and that default.
+fn defaults(schema: &Value, at: &str, found: &mut Vec<(String, Value)>) {
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    for (name, property) in properties {
+        let at = format!("{at}/{name}");
+        found.extend(property.get("default").map(|default| (at.clone(), default.clone())));
+        defaults(property, &at, found);
+    }
+    let alternatives = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    alternatives.for_each(|alternative| defaults(alternative, at, found));
+    if let Some(entries @ Value::Object(_)) = schema.get("additionalProperties") {
+        defaults(entries, &format!("{at}/reports"), found);
+    }
+}
+
+#[test]
+fn the_schema_s_defaults_are_what_holds() {
+    let mut found = Vec::new();
+    defaults(&schema(), "", &mut found);
+    assert_eq!(found.len(), 21, "{found:?}");
+    let mut written = example();
+    written["defaults"] = json!({});
+    written["limits"] = json!({});
+    written["routes"].as_object_mut().unwrap().remove("health");
+    let implied = format!("{:?}", parse(&written).unwrap());
+    for (at, default) in found {
+        let (parent, name) = at.rsplit_once('/').unwrap();
+        written.pointer_mut(parent).unwrap()[name] = default;
+        assert_eq!(format!("{:?}", parse(&written).unwrap()), implied, "{at}");
+    }
 }
