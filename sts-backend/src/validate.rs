@@ -6,7 +6,10 @@ use crate::{config::Config, finding::Finding};
 
 mod bootstrap;
 mod cursor;
+mod promise;
 mod report;
+
+use promise::Lives;
 
 /// What was looked at and what was found.
 #[derive(Debug, Default)]
@@ -17,23 +20,28 @@ pub struct Validation {
     pub findings: Vec<Finding>,
 }
 
-/// Checks `config` with the files it names, and each of the Envoy bootstraps.
+/// Checks `config` with the files it names, and each of the Envoy bootstraps, alone and against `config`.
 pub fn run(config: Option<&Path>, envoy: &[PathBuf]) -> Validation {
     let mut validation = Validation::default();
+    let mut sts = None;
     if let Some(file) = config {
         match Config::load(file) {
-            Ok(config) => validation.seen.push(format!(
-                "{}: {} sources, {} targets, {} actors",
-                file.display(),
-                config.sources.len(),
-                config.targets.iter().count(),
-                config.actors.len()
-            )),
+            Ok(config) => {
+                validation.seen.push(format!(
+                    "{}: {} sources, {} targets, {} actors",
+                    file.display(),
+                    config.sources.len(),
+                    config.targets.iter().count(),
+                    config.actors.len()
+                ));
+                sts = Some(config);
+            }
             Err(findings) => validation.findings.extend(findings),
         }
     }
     for file in envoy {
-        bootstrap::check_file(file, &mut validation);
+        let lives = sts.as_ref().map(|sts| Lives { targets: &sts.targets, default: sts.default_life });
+        bootstrap::check_file(file, lives, &mut validation);
     }
     validation
 }

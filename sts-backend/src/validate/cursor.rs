@@ -46,6 +46,24 @@ impl<'v> At<'v> {
         map.into_iter().flatten().map(|(name, _)| (name.as_str(), self.get(name))).collect()
     }
 
+    /// Whether exactly `value` stands here.
+    pub fn is(&self, value: &Value) -> bool {
+        self.value == Some(value)
+    }
+
+    /// Whether `text` stands here or anywhere below.
+    pub fn mentions(&self, text: &str) -> bool {
+        fn holds(value: &Value, text: &str) -> bool {
+            match value {
+                Value::String(found) => found == text,
+                Value::Array(list) => list.iter().any(|value| holds(value, text)),
+                Value::Object(map) => map.values().any(|value| holds(value, text)),
+                _ => false,
+            }
+        }
+        self.value.is_some_and(|value| holds(value, text))
+    }
+
     pub fn exists(&self) -> bool {
         self.value.is_some()
     }

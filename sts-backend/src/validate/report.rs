@@ -10,11 +10,13 @@ pub(super) struct Report<'f> {
     file: &'f Path,
     lines: &'f Lines,
     pub findings: Vec<Finding>,
+    /// What there is to say of it that is no mistake.
+    pub told: Vec<String>,
 }
 
 impl<'f> Report<'f> {
     pub fn new(file: &'f Path, lines: &'f Lines) -> Self {
-        Self { file, lines, findings: Vec::new() }
+        Self { file, lines, findings: Vec::new(), told: Vec::new() }
     }
 
     /// Notes a mistake at `at`; `found` is what stands there.
@@ -37,6 +39,11 @@ impl<'f> Report<'f> {
         if !self.findings.contains(&finding) {
             self.findings.push(finding);
         }
+    }
+
+    /// Notes something that is no mistake.
+    pub fn tell(&mut self, line: String) {
+        self.told.push(line);
     }
 
     /// Notes that something stands at `at` that must not.

@@ -29,11 +29,13 @@ impl<'v> Clusters<'v> {
         }
     }
 
-    /// A cluster that exchanged tokens go to: where it leads must be written in it.
-    pub fn check_destination(&self, name: &str, report: &mut Report<'_>) {
-        if let Some(cluster) = self.by_name.get(name) {
+    /// A cluster that exchanged tokens go to: where it leads must be written in it. Says whether it is in the file.
+    pub fn check_destination(&self, name: &str, report: &mut Report<'_>) -> bool {
+        let cluster = self.by_name.get(name);
+        if let Some(cluster) = cluster {
             check_leads_where_it_says(cluster, report);
         }
+        cluster.is_some()
     }
 
     /// The cluster that native tokens go to.

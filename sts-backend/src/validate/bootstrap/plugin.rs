@@ -82,6 +82,11 @@ fn check_vm(plugin: &At<'_>, vm_ids: &mut HashMap<String, String>, report: &mut 
     }
 }
 
+/// Where the filter's own configuration stands.
+pub(super) fn place<'v>(filter: &At<'v>) -> At<'v> {
+    filter.follow("typed_config.config.configuration.value")
+}
+
 fn configuration(plugin: &At<'_>, report: &mut Report<'_>) -> Option<Config> {
     let configuration = plugin.get("configuration");
     let value = configuration.get("value");

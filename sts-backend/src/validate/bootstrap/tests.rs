@@ -3,6 +3,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{document::Lines, finding};
 
+mod destination;
+mod route_check;
+
 /// The shipped egress bootstrap is the good one; each test below breaks one rule of it.
 const GOOD: &str = include_str!("../../../../envoy/egress.yaml");
 
@@ -15,7 +18,7 @@ const STS: &str = "/static_resources/clusters/0";
 fn findings(document: &Value) -> Vec<Finding> {
     let lines = Lines::default();
     let mut report = Report::new(Path::new("bootstrap.yaml"), &lines);
-    assert_eq!(check(&At::root(document), &mut report), 1);
+    assert_eq!(check(&At::root(document), None, &mut report), 1);
     report.findings
 }
 
@@ -65,8 +68,10 @@ fn one(found: Vec<Finding>, path: &str, words: &str) {
 }
 
 #[test]
-fn the_shipped_bootstrap_is_fine() {
+fn the_shipped_bootstraps_are_fine() {
     assert_eq!(finding::lines(&findings(&good())), "");
+    let https = include_str!("../../../../envoy/https-app.yaml");
+    assert_eq!(finding::lines(&findings(&document::parse(Path::new("https-app.yaml"), https).unwrap().0)), "");
 }
 
 #[test]
@@ -104,6 +109,20 @@ fn a_waiting_stream_must_end_some_day() {
 }
 
 #[test]
+fn nobody_is_trusted_for_where_the_call_comes_from() {
+    for remote in [Value::Null, json!(false)] {
+        one(manager_with("/use_remote_address", remote), "use_remote_address", "taken for internal");
+    }
+    for internal in [Value::Null, json!({}), json!({"cidr_ranges": []})] {
+        one(
+            manager_with("/internal_address_config", internal),
+            "internal_address_config.cidr_ranges",
+            "taken for internal",
+        );
+    }
+}
+
+#[test]
 fn the_vm_must_be_the_plugins_own() {
     for id in [Value::Null, json!("")] {
         one(manager_with(&format!("{PLUGIN}/vm_config/vm_id"), id), "vm_config.vm_id", "no other plugin");
@@ -113,7 +132,7 @@ fn the_vm_must_be_the_plugins_own() {
     listeners.push(listeners[0].clone());
     let lines = Lines::default();
     let mut report = Report::new(Path::new("bootstrap.yaml"), &lines);
-    assert_eq!(check(&At::root(&document), &mut report), 2);
+    assert_eq!(check(&At::root(&document), None, &mut report), 2);
     one(report.findings, "vm_config.vm_id", "which `static_resources.listeners[0]");
 }
 
@@ -141,7 +160,22 @@ fn tunnels_are_refused() {
             "tunnel",
         );
     }
-    assert!(manager_with("/upgrade_configs", json!([{"upgrade_type": "websocket"}])).is_empty());
+    let websocket = json!([{"upgrade_type": "websocket"}]);
+    one(
+        manager_with("/upgrade_configs", websocket.clone()),
+        "upgrade_configs[0].upgrade_type",
+        "where tokens are exchanged",
+    );
+    let on_route = |route: usize| {
+        manager_with(
+            &format!("/route_config/virtual_hosts/0/routes/{route}/route"),
+            json!({
+                "cluster": "gcp-edge", "upgrade_configs": websocket
+            }),
+        )
+    };
+    one(on_route(1), "upgrade_configs[0].upgrade_type", "refuses every upgrade");
+    assert!(on_route(0).is_empty(), "an untouched route may have it");
     assert!(manager_with("/upgrade_configs", json!([{"upgrade_type": "CONNECT", "enabled": false}])).is_empty());
     one(manager_with(&format!("{ROUTE}/match"), json!({"connect_matcher": {}})), "match.connect_matcher", "CONNECT");
 }
@@ -170,52 +204,6 @@ fn no_route_matches_on_a_header_the_filter_changes() {
     plugin["routes"]["gcp-reports"]["exchange"]["subject"] = json!({"header": {"name": "x-native-token"}});
     set(&mut document, &at, json!(plugin.to_string()));
     one(findings(&document), "match.headers[0].name", "x-native-token");
-}
-
-#[test]
-fn what_chooses_the_cluster_anew_is_refused() {
-    for (specifier, value) in [
-        ("cluster_header", json!("x-where")),
-        ("weighted_clusters", json!({"clusters": [{"name": "gcp-edge", "weight": 1}]})),
-        ("cluster_specifier_plugin", json!("plugin")),
-    ] {
-        let found = manager_with(&format!("{ROUTE}/route/{specifier}"), value);
-        one(found, &format!("route.{specifier}"), "chooses the cluster anew");
-    }
-}
-
-#[test]
-fn an_exchanged_token_goes_to_the_clusters_its_route_names() {
-    let found = manager_with(&format!("{ROUTE}/route/cluster"), json!("aws-edge"));
-    one(found, "route.cluster", "one of the route's `clusters`: gcp-edge");
-    one(manager_with(&format!("{ROUTE}/route"), Value::Null), "routes[1].route", "nobody to give");
-}
-
-#[test]
-fn copies_redirects_and_hedges_are_refused() {
-    let mirror = json!([{"cluster": "aws-edge"}]);
-    for level in ["/route_config", "/route_config/virtual_hosts/0", &format!("{ROUTE}/route")] {
-        let found = manager_with(&format!("{level}/request_mirror_policies"), mirror.clone());
-        one(found, "request_mirror_policies", "the copy");
-    }
-    let hedge = json!({"hedge_on_per_try_timeout": true});
-    one(manager_with(&format!("{ROUTE}/route/hedge_policy"), hedge.clone()), "route.hedge_policy", "twice");
-    one(manager_with("/route_config/virtual_hosts/0/hedge_policy", hedge), "hedge_policy", "twice");
-    let redirect = json!({"max_internal_redirects": 1});
-    let found = manager_with(&format!("{ROUTE}/route/internal_redirect_policy"), redirect);
-    one(found, "route.internal_redirect_policy", "where the token goes next");
-}
-
-#[test]
-fn destinations_lead_where_they_say() {
-    let mut document = good();
-    set(&mut document, "/static_resources/clusters/1/type", json!("ORIGINAL_DST"));
-    one(findings(&document), "clusters[1].type", "ORIGINAL_DST");
-    for name in ["envoy.clusters.dynamic_forward_proxy", "envoy.clusters.aggregate"] {
-        let mut document = good();
-        set(&mut document, "/static_resources/clusters/1/cluster_type", json!({"name": name}));
-        one(findings(&document), "clusters[1].cluster_type.name", "endpoints are its own");
-    }
 }
 
 #[test]
@@ -281,7 +269,7 @@ fn findings_name_the_line_of_a_file() {
     let file = folder.path().join("egress.yaml");
     std::fs::write(&file, GOOD.replace("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN")).unwrap();
     let mut validation = Validation::default();
-    check_file(&file, &mut validation);
+    check_file(&file, None, &mut validation);
     let line = 1 + GOOD.lines().position(|line| line.trim_start().starts_with("failure_policy")).unwrap() as u64;
     assert_eq!(validation.findings.len(), 1);
     assert_eq!(validation.findings[0].line, Some(line));
@@ -311,7 +299,7 @@ fn whatever_stands_in_a_bootstrap_it_is_judged_and_not_choked_on() {
             *document.pointer_mut(pointer).unwrap() = other;
             let lines = Lines::default();
             let mut report = Report::new(Path::new("bootstrap.yaml"), &lines);
-            let managers = check(&At::root(&document), &mut report);
+            let managers = check(&At::root(&document), None, &mut report);
             assert!(managers <= 1, "{pointer}");
         }
     }
