@@ -10,7 +10,7 @@ use harness::{Result, clouds::cloud::Cloud, topology::Topology, workspace};
 use serde_json::{Value, json};
 
 /// Pinned: an upgrade is a decision.
-const PACKAGES: [&str; 3] = ["google-auth==2.62.2", "requests==2.32.5", "Authlib==1.9.9"];
+const PACKAGES: [&str; 4] = ["google-auth==2.62.2", "requests==2.32.5", "Authlib==1.9.9", "jsonschema==4.26.0"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn google_auth_exchanges_a_token_from_a_file() -> Result<()> {
@@ -76,8 +76,8 @@ fn python(topology: &Topology, script: &str, settings: &Value) -> Result<Value> 
         .map_err(|_| format!("{script}: {said}{}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
-/// A virtual environment below `target/` with the pinned clients, made once.
-fn environment() -> Result<PathBuf> {
+/// The Python of a virtual environment below `target/` with the pinned packages, made once.
+pub fn environment() -> Result<PathBuf> {
     let tools = workspace::target()?.join("tools");
     fs::create_dir_all(&tools)?;
     let lock = File::create(tools.join("python.lock"))?;

@@ -24,6 +24,9 @@ mod metrics;
 /// The shipped files, and what is said of wrong ones.
 mod config;
 
+/// The JSON Schema of the filter's configuration.
+mod schema;
+
 /// Policy and configuration changed while everything runs.
 mod reload;
 
