@@ -22,6 +22,7 @@ pub struct Audit {
 #[derive(Debug)]
 pub struct Released {
     response: ExchangeResponse,
+    issued: Issued,
     decision_id: String,
 }
 
@@ -41,6 +42,11 @@ impl Released {
     /// The decision's name in the record.
     pub fn decision_id(&self) -> &str {
         &self.decision_id
+    }
+
+    /// The token.
+    pub fn issued(&self) -> &Issued {
+        &self.issued
     }
 }
 
@@ -69,7 +75,7 @@ impl Audit {
         match self.write(&leaf).await {
             Ok(()) => {
                 log(&leaf);
-                Ok(Released { response: issued.into_response(), decision_id })
+                Ok(Released { response: issued.response(), issued, decision_id })
             }
             Err(refusal) => Err(Refused { refusal, decision_id }),
         }
@@ -112,6 +118,7 @@ fn log(leaf: &Leaf) {
         target = leaf.target,
         policy = leaf.policy,
         jti = leaf.jti,
+        reissued = leaf.reissued.then_some(true),
         subject_token_sha256 = leaf.subject_token_sha256,
         claim = leaf.claim,
         got = leaf.got,

@@ -107,6 +107,8 @@ pub struct Limits {
     pub connections: usize,
     /// Exchanges that are worked on at once; more are told to come back.
     pub exchanges_in_flight: usize,
+    /// Tokens that are kept to be handed out again; 0 keeps none.
+    pub reissue_cache_entries: usize,
     /// How long a stopping service waits for what is in flight.
     pub drain: Duration,
 }

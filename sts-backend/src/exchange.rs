@@ -5,6 +5,8 @@
 //! ```text
 //! TokenRequest -> VerifiedActor -> VerifiedSubject -> Grant -> Issued -> Released
 //! ```
+//!
+//! `Issued` is a token made for this request, or one made before that says the same ([`reissue`](crate::reissue)).
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -17,9 +19,10 @@ use crate::{
     crypto,
     identity::{Sources, VerifiedSubject},
     keys::SigningKeys,
-    mint::{Issued, Terms},
+    mint::{Draft, Issued, Origin, Terms},
     policy::Policy,
     refusal::Refusal,
+    reissue::Reissues,
     request::TokenRequest,
     target::Targets,
 };
@@ -42,6 +45,19 @@ pub struct ExchangeSettings {
     pub targets: Targets,
     /// The policies.
     pub policy: Policy,
+    /// The tokens that may be handed out again.
+    pub reissues: Arc<Reissues>,
+}
+
+/// A token request as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'m> {
+    /// The body: a form.
+    pub form: &'m [u8],
+    /// The value of `x-cloakroom-protocol`.
+    pub protocol: Option<&'m str>,
+    /// Whether its sender wants a token that nobody had before.
+    pub no_cache: bool,
 }
 
 /// The exchange of one configuration.
@@ -52,6 +68,7 @@ pub struct Exchange {
     sources: Arc<Sources>,
     targets: Targets,
     policy: Policy,
+    reissues: Arc<Reissues>,
     keys: Arc<SigningKeys>,
     audit: Audit,
 }
@@ -70,30 +87,33 @@ impl Exchange {
             sources: settings.sources,
             targets: settings.targets,
             policy: settings.policy,
+            reissues: settings.reissues,
             keys,
             audit,
         }
     }
 
-    /// Answers one request. `form` is its body, `protocol` the value of `x-cloakroom-protocol`, `now` the time in seconds
-    /// since the epoch.
-    pub async fn exchange(
-        &self,
-        caller: &Caller,
-        form: &[u8],
-        protocol: Option<&str>,
-        now: u64,
-    ) -> Result<Released, Refused> {
+    /// The tokens that may be handed out again.
+    pub fn reissues(&self) -> &Arc<Reissues> {
+        &self.reissues
+    }
+
+    /// Answers one request. `now` is in seconds since the epoch.
+    pub async fn exchange(&self, caller: &Caller, message: Message<'_>, now: u64) -> Result<Released, Refused> {
         // Without randomness there is no token either: the refusal needs no name of its own.
         let decision_id = crypto::random_id();
         let name = decision_id.clone().unwrap_or_else(|_| "unnamed".to_owned());
         let mut trail = Trail::begin(name, caller, self.policy.version(), now);
         let decided = match decision_id {
-            Ok(_) => self.decide(&mut trail, caller, form, protocol, now).await,
+            Ok(_) => self.decide(&mut trail, caller, message, now).await,
             Err(error) => Err(Refusal::new(Reason::Overloaded, error)),
         };
         match decided {
-            Ok(issued) => self.audit.release(issued, trail).await,
+            Ok(issued) => {
+                let released = self.audit.release(issued, trail).await?;
+                self.reissues.keep(&released, now);
+                Ok(released)
+            }
             Err(refusal) => Err(self.audit.refuse(refusal, trail).await),
         }
     }
@@ -102,11 +122,10 @@ impl Exchange {
         &self,
         trail: &mut Trail,
         caller: &Caller,
-        form: &[u8],
-        protocol: Option<&str>,
+        message: Message<'_>,
         now: u64,
     ) -> Result<Issued, Refusal> {
-        let request = TokenRequest::read(form, protocol, caller)?;
+        let request = TokenRequest::read(message.form, message.protocol, caller)?;
         trail.request(&request);
         let actor = VerifiedActor::verify(caller, &request, &self.actors, &self.trust_domain)?;
         trail.actor(&actor);
@@ -118,7 +137,21 @@ impl Exchange {
             trail.policy(denial.policy, denial.policy_reason);
             denial.refusal
         })?;
-        Issued::mint(&grant, request.asked().requested_token_type, &self.terms, &self.keys, now)
+        let draft = Draft::of(&grant, request.asked().requested_token_type, &self.terms, &self.keys, now)?;
+        self.issue(draft, message.no_cache)
+    }
+
+    fn issue(&self, draft: Draft, no_cache: bool) -> Result<Issued, Refusal> {
+        if !self.reissues.covers(draft.form()) {
+            return Issued::mint(draft, Origin::Single, &self.keys);
+        }
+        if no_cache {
+            return Issued::mint(draft, Origin::Renewed, &self.keys);
+        }
+        match self.reissues.find(&draft) {
+            Some(issued) => Ok(issued),
+            None => Issued::mint(draft, Origin::Minted, &self.keys),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The security token service as a library: verifies who asks, decides, mints, records.
 //!
 //! The order of one exchange is the order of [`exchange`]: who is asking ([`actor`]), for whom ([`identity`]), whether
-//! ([`policy`]), the token ([`mint`]), the record ([`audit`]). Each step takes the previous step's proof as its argument.
+//! ([`policy`]), the token ([`mint`], or one made before: [`reissue`]), the record ([`audit`]). Each step takes the previous step's proof as its argument.
 //!
 //! Around it: [`config`] is read before anything starts, [`serve`] puts the parts together, [`listener`] and [`tls`] know
 //! who is on a connection, [`endpoint`] turns decisions into HTTP, [`reload`] takes over what changes, and [`validate`]
@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod mint;
 pub mod policy;
 pub mod refusal;
+pub mod reissue;
 pub mod reload;
 pub mod request;
 pub mod serve;

@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::identity::IssuerReadiness;
+use crate::{identity::IssuerReadiness, mint::Origin};
 
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -26,6 +26,11 @@ struct Outcome {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Status {
     status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Lookup {
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -53,6 +58,8 @@ struct Build {
 pub struct Metrics {
     registry: Registry,
     exchanges: Family<Outcome, Counter>,
+    reissues: Family<Lookup, Counter>,
+    reissue_entries: Gauge,
     http_refusals: Family<Status, Counter>,
     duration: Histogram,
     in_flight: Gauge,
@@ -72,6 +79,8 @@ impl Default for Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("cloakroom"),
             exchanges: Family::default(),
+            reissues: Family::default(),
+            reissue_entries: Gauge::default(),
             http_refusals: Family::default(),
             duration: Histogram::new(DURATION_BUCKETS),
             in_flight: Gauge::default(),
@@ -95,6 +104,8 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("build", "The release that runs", Info::new(Build { version: env!("CARGO_PKG_VERSION") }));
         registry.register("exchanges", "Exchanges by outcome and reason", self.exchanges.clone());
+        registry.register("reissues", "Releases that a kept token could have served", self.reissues.clone());
+        registry.register("reissue_entries", "Tokens kept to be released again", self.reissue_entries.clone());
         registry.register("http_refusals", "Requests refused before any decision", self.http_refusals.clone());
         registry.register("exchange_duration_seconds", "From request to answer", self.duration.clone());
         registry.register("exchanges_in_flight", "Exchanges being worked on", self.in_flight.clone());
@@ -116,6 +127,22 @@ impl Metrics {
         let reason = reason.map_or("none", token::reason::Reason::code);
         self.exchanges.get_or_create(&Outcome { outcome, reason }).inc();
         self.duration.observe(seconds);
+    }
+
+    /// A token was released that comes from `origin`.
+    pub fn released(&self, origin: Origin) {
+        let result = match origin {
+            Origin::Single => return,
+            Origin::Minted => "miss",
+            Origin::Renewed => "bypassed",
+            Origin::Kept => "hit",
+        };
+        self.reissues.get_or_create(&Lookup { result }).inc();
+    }
+
+    /// The number of tokens that are kept to be released again.
+    pub fn reissue_entries(&self, number: usize) {
+        self.reissue_entries.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
     /// A request was refused before it became an exchange.

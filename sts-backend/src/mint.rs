@@ -1,43 +1,59 @@
 //! The token: an access token as a JWT (RFC 9068), signed with ES256, for seconds.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use token::{
     base64url,
-    claims::{ACCESS_TOKEN_TYP, AccessTokenClaims, Actor},
+    claims::{ACCESS_TOKEN_TYP, AccessTokenClaims},
     jws::{Algorithm, CompactJws},
     message::ExchangeResponse,
     reason::Reason,
     secret::Secret,
-    token_type::TokenType,
 };
 
 use crate::{
     crypto::{self, AwsLc},
     keys::SigningKeys,
-    policy::Grant,
     refusal::Refusal,
 };
+
+mod draft;
+
+pub use draft::{Draft, Form, Terms};
 
 /// How far back `nbf` lies, in seconds, for verifiers whose clocks are behind ours.
 const BACKDATE: u64 = 10;
 
-/// What one configuration says of every token.
-#[derive(Clone, Debug)]
-pub struct Terms {
-    /// `iss`.
-    pub issuer: String,
-    /// How long a token lives where policy does not say, in seconds.
-    pub default_life: u64,
-    /// The same for callers without a client certificate.
-    pub direct_default_life: u64,
+/// A token that has been made and checked. Made by [`Issued::mint`] alone.
+#[derive(Debug)]
+pub struct Minted {
+    form: Form,
+    token: Secret,
+    fingerprint: String,
+    jti: String,
+    exp: u64,
 }
 
-/// A token that has been made and checked, and must be recorded before it is shown to anybody.
+/// A token for one request, which must be recorded before it is shown to anybody.
+#[derive(Debug)]
 pub struct Issued {
-    response: ExchangeResponse,
-    claims: AccessTokenClaims,
-    policy: String,
-    policy_reason: Option<String>,
+    minted: Arc<Minted>,
+    life: u64,
+    origin: Origin,
+}
+
+/// Where the token of an answer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Made for this request alone.
+    Single,
+    /// Made for this request, since none was kept that could be handed out again.
+    Minted,
+    /// Made for this request, since its sender wanted none that was kept.
+    Renewed,
+    /// Made for an earlier request, and handed out again.
+    Kept,
 }
 
 #[derive(Serialize)]
@@ -47,91 +63,91 @@ struct Header<'h> {
     typ: &'static str,
 }
 
-impl Issued {
-    /// Makes the token that `grant` allows.
-    pub fn mint(
-        grant: &Grant<'_>,
-        kind: TokenType,
-        terms: &Terms,
-        keys: &SigningKeys,
-        now: u64,
-    ) -> Result<Self, Refusal> {
-        let life = life(grant, terms, now)?;
-        let claims = claims(grant, terms, life, now)?;
-        let token = sign(&claims, keys)?;
-        check(&token, &claims, keys)?;
-        let scope = (!claims.scope.is_empty()).then(|| claims.scope.to_string());
-        let response = ExchangeResponse {
-            access_token: token,
-            issued_token_type: kind.urn().to_owned(),
-            token_type: "Bearer".to_owned(),
-            expires_in: life,
-            scope,
-            authorization_details: claims.authorization_details.clone(),
-        };
-        let policy_reason = grant.policy_reason().map(str::to_owned);
-        Ok(Self { response, claims, policy: grant.policy().to_owned(), policy_reason })
+impl Minted {
+    /// What it was made to.
+    pub fn form(&self) -> &Form {
+        &self.form
     }
 
-    /// What stands in it.
-    pub fn claims(&self) -> &AccessTokenClaims {
-        &self.claims
+    /// When it dies, in seconds since the epoch.
+    pub fn exp(&self) -> u64 {
+        self.exp
+    }
+
+    /// Whether it can take the place of what would be made of `draft`: it says the same, does not outlive it, and has at
+    /// least half as long to live. Half: who gets it must be able to use it for a while, and a proxy that asks ahead of the
+    /// end, for a newer one, must get a newer one.
+    pub fn stands_for(&self, draft: &Draft) -> bool {
+        let left = self.exp.saturating_sub(draft.now);
+        self.form == draft.form && left <= draft.life && left.saturating_mul(2) >= draft.life
+    }
+}
+
+impl Issued {
+    /// Makes the token of `draft`.
+    pub fn mint(draft: Draft, origin: Origin, keys: &SigningKeys) -> Result<Self, Refusal> {
+        let Draft { form, life, now } = draft;
+        let claims = AccessTokenClaims {
+            exp: now.saturating_add(life),
+            iat: now,
+            nbf: now.saturating_sub(BACKDATE),
+            jti: crypto::random_id().map_err(failed)?,
+            ..form.claims.clone()
+        };
+        let token = sign(&claims, keys)?;
+        check(&token, &claims, &form, keys)?;
+        let minted = Minted { form, fingerprint: token.fingerprint(), token, jti: claims.jti, exp: claims.exp };
+        Ok(Self { minted: Arc::new(minted), life, origin })
+    }
+
+    /// `minted` in place of what would be made of `draft`, if it can stand for it.
+    pub fn again(minted: Arc<Minted>, draft: &Draft) -> Option<Self> {
+        let life = minted.exp.saturating_sub(draft.now);
+        minted.stands_for(draft).then_some(Self { minted, life, origin: Origin::Kept })
+    }
+
+    /// The token. What it is made to stands in its form.
+    pub fn minted(&self) -> &Arc<Minted> {
+        &self.minted
+    }
+
+    /// What it was made to.
+    pub fn form(&self) -> &Form {
+        &self.minted.form
+    }
+
+    /// Its own name.
+    pub fn jti(&self) -> &str {
+        &self.minted.jti
+    }
+
+    /// When it dies, in seconds since the epoch.
+    pub fn exp(&self) -> u64 {
+        self.minted.exp
     }
 
     /// The digest of the token.
-    pub fn fingerprint(&self) -> String {
-        self.response.access_token.fingerprint()
+    pub fn fingerprint(&self) -> &str {
+        &self.minted.fingerprint
     }
 
-    /// The permit it was granted by.
-    pub fn policy(&self) -> &str {
-        &self.policy
-    }
-
-    /// What that permit says of itself.
-    pub fn policy_reason(&self) -> Option<&str> {
-        self.policy_reason.as_deref()
+    /// Where it comes from.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// The answer. Only the record may ask for it.
-    pub(crate) fn into_response(self) -> ExchangeResponse {
-        self.response
+    pub(crate) fn response(&self) -> ExchangeResponse {
+        let claims = &self.minted.form.claims;
+        ExchangeResponse {
+            access_token: self.minted.token.clone(),
+            issued_token_type: self.minted.form.kind.urn().to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_in: self.life,
+            scope: (!claims.scope.is_empty()).then(|| claims.scope.to_string()),
+            authorization_details: claims.authorization_details.clone(),
+        }
     }
-}
-
-/// The shortest of what the permit, the destination and the subject's own token allow.
-fn life(grant: &Grant<'_>, terms: &Terms, now: u64) -> Result<u64, Refusal> {
-    let default = if grant.actor().proxy().is_some() { terms.default_life } else { terms.direct_default_life };
-    let left = grant.subject().expires_at().saturating_sub(now);
-    let life = grant.ttl().unwrap_or(default).min(grant.target().max_life).min(left);
-    if life == 0 {
-        return Err(Refusal::new(Reason::SubjectTokenExpired, "the token expired while it was being exchanged")
-            .claim("exp")
-            .got(grant.subject().expires_at())
-            .wanted(format!("later than {now}")));
-    }
-    Ok(life)
-}
-
-fn claims(grant: &Grant<'_>, terms: &Terms, life: u64, now: u64) -> Result<AccessTokenClaims, Refusal> {
-    let subject = grant.subject().name().as_str();
-    let proxy = grant.actor().proxy().map(token::spiffe::SpiffeId::as_str);
-    Ok(AccessTokenClaims {
-        iss: terms.issuer.clone(),
-        sub: subject.to_owned(),
-        aud: grant.target().resource.clone(),
-        exp: now.saturating_add(life),
-        iat: now,
-        nbf: now.saturating_sub(BACKDATE),
-        jti: crypto::random_id().map_err(failed)?,
-        client_id: proxy.unwrap_or(subject).to_owned(),
-        scope: grant.scope().clone(),
-        // `act` of a subject token counts only where its issuer is trusted for delegation, and none is yet.
-        act: proxy.map(Actor::new),
-        may_act: None,
-        cnf: None,
-        authorization_details: grant.constraints().to_vec(),
-    })
 }
 
 fn sign(claims: &AccessTokenClaims, keys: &SigningKeys) -> Result<Secret, Refusal> {
@@ -144,13 +160,13 @@ fn sign(claims: &AccessTokenClaims, keys: &SigningKeys) -> Result<Secret, Refusa
 }
 
 /// Reads the token as a destination would. A fault of the signer, of memory or of ours must not leave the house.
-fn check(token: &Secret, claims: &AccessTokenClaims, keys: &SigningKeys) -> Result<(), Refusal> {
+fn check(token: &Secret, claims: &AccessTokenClaims, form: &Form, keys: &SigningKeys) -> Result<(), Refusal> {
     let read = CompactJws::parse(token.expose(), &[Algorithm::Es256])
         .and_then(|jws| jws.verify(keys.public_key(), &AwsLc))
         .map_err(failed)?;
     let found: AccessTokenClaims = serde_json::from_value(read.claims().clone().into()).map_err(failed)?;
     let header = read.header();
-    let ours = header.typ.as_deref() == Some(ACCESS_TOKEN_TYP) && header.kid.as_deref() == Some(keys.kid());
+    let ours = header.typ.as_deref() == Some(ACCESS_TOKEN_TYP) && header.kid.as_deref() == Some(form.kid.as_str());
     if found == *claims && ours { Ok(()) } else { Err(failed("what was signed is not what was meant")) }
 }
 

@@ -59,6 +59,7 @@ pub struct PolicyFinding {
 /// A decision in favour, with all it was made of. Made by [`Policy::decide`] alone.
 #[derive(Debug)]
 pub struct Grant<'g> {
+    version: &'g str,
     actor: &'g VerifiedActor,
     subject: &'g VerifiedSubject,
     target: &'g Target,
@@ -100,7 +101,7 @@ impl Policy {
         let question = Question { policy: self, actor, subject, target, asked };
         question.check_pair()?;
         let (terms, scope) = question.choose()?;
-        Ok(Grant { actor, subject, target, scope, terms })
+        Ok(Grant { version: &self.version, actor, subject, target, scope, terms })
     }
 }
 
@@ -133,6 +134,11 @@ impl<'g> Grant<'g> {
     /// The permit's `@reason`.
     pub fn policy_reason(&self) -> Option<&'g str> {
         self.terms.reason.as_deref()
+    }
+
+    /// The digest of schema and policies ([`Policy::version`]).
+    pub fn policy_version(&self) -> &'g str {
+        self.version
     }
 
     /// How long the permit lets a token live, in seconds, where it says so.

@@ -199,7 +199,7 @@ impl Reloader {
         let direct = config.listeners.direct.as_ref().map(|direct| Arc::clone(&direct.listener.tls));
         let log = config.log.clone();
         let before = parts.app.in_force();
-        let in_force = put_together(config, &parts.app.keys, &parts.audit, Some(&before.sources))?;
+        let in_force = put_together(config, &parts.app.keys, &parts.audit, Some(&before))?;
         parts.app.replace(in_force);
         parts.mtls.replace(mtls, client_ca != self.watched.client_ca);
         if let (Some(tls), Some(config)) = (&parts.direct, direct) {

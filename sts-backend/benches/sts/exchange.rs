@@ -9,10 +9,11 @@ use sts_backend::{
     actor::{Caller, PeerCertificate},
     audit::Audit,
     crypto::Es256Key,
-    exchange::{Exchange, ExchangeSettings},
+    exchange::{Exchange, ExchangeSettings, Message},
     identity::{JwksSettings, Preset, SourceSettings, Sources},
     keys::SigningKeys,
     policy::Policy,
+    reissue::Reissues,
     store::{EmbeddedStore, Store},
     target::{Target, Targets},
 };
@@ -101,7 +102,8 @@ impl Variant {
         let ask = async || {
             let mut done = 0;
             while watch.elapsed() < length {
-                self.exchange.exchange(&caller, &self.form, Some("1"), NOW).await.expect("every request is permitted");
+                let message = Message { form: &self.form, protocol: Some("1"), no_cache: false };
+                self.exchange.exchange(&caller, message, NOW).await.expect("every request is permitted");
                 done += 1;
             }
             done
@@ -186,6 +188,7 @@ impl World {
             sources: Arc::new(Sources::new(vec![self.source()], "td.test", None).unwrap()),
             targets: Targets::new(vec![target()]).unwrap(),
             policy: policy(policies, others),
+            reissues: Arc::new(Reissues::new(0)),
         };
         let exchange = Exchange::new(settings, Arc::new(keys), Audit::new(place as Arc<dyn Store>));
         let form = self.form(subject);

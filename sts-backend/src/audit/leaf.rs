@@ -62,6 +62,9 @@ pub struct Leaf {
     /// The stable code of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether the token was made for an earlier request: the one with the same `jti` and without this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reissued: bool,
     /// The kind of token asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_token_type: Option<String>,

@@ -6,7 +6,7 @@ use super::leaf::{CallerKind, Leaf, Outcome, VERSION};
 use crate::{
     actor::{Caller, VerifiedActor},
     identity::VerifiedSubject,
-    mint::Issued,
+    mint::{Issued, Origin},
     refusal::{Refusal, quote},
     request::TokenRequest,
     target::Target,
@@ -43,6 +43,7 @@ impl Trail {
             policy_reason: None,
             policy_version: policy_version.to_owned(),
             reason: None,
+            reissued: false,
             requested_token_type: None,
             route: None,
             scope_asked: None,
@@ -92,15 +93,17 @@ impl Trail {
     }
 
     pub(super) fn granted(mut self, issued: &Issued) -> Leaf {
-        let claims = issued.claims();
+        let form = issued.form();
+        let scope = &form.claims.scope;
         self.leaf.outcome = Outcome::Granted;
-        self.leaf.policy = Some(issued.policy().to_owned());
-        self.leaf.policy_reason = issued.policy_reason().map(str::to_owned);
-        self.leaf.scope_granted = (!claims.scope.is_empty()).then(|| claims.scope.to_string());
-        self.leaf.jti = Some(claims.jti.clone());
-        self.leaf.exp = Some(claims.exp);
-        self.leaf.issued_token_sha256 = Some(issued.fingerprint());
-        self.leaf.constraints = claims.authorization_details.clone();
+        self.leaf.policy = Some(form.policy.clone());
+        self.leaf.policy_reason = form.policy_reason.clone();
+        self.leaf.scope_granted = (!scope.is_empty()).then(|| scope.to_string());
+        self.leaf.jti = Some(issued.jti().to_owned());
+        self.leaf.exp = Some(issued.exp());
+        self.leaf.issued_token_sha256 = Some(issued.fingerprint().to_owned());
+        self.leaf.constraints = form.claims.authorization_details.clone();
+        self.leaf.reissued = issued.origin() == Origin::Kept;
         self.leaf
     }
 

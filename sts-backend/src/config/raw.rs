@@ -167,5 +167,6 @@ pub(super) struct RawLog {
 pub(super) struct RawLimits {
     pub connections: Option<u64>,
     pub exchanges_in_flight: Option<u64>,
+    pub reissue_cache_entries: Option<u64>,
     pub drain_seconds: Option<u64>,
 }

@@ -1,6 +1,6 @@
 //! The parts of the configuration that stand for themselves: issuer, trust domain, actors, lives, log, limits.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
 use token::spiffe::{SpiffeId, check_trust_domain};
 use tracing::Level;
@@ -153,20 +153,22 @@ fn level(checker: &mut Checker<'_>, at: &str, text: &str) -> Option<Level> {
 }
 
 pub(super) fn limits(checker: &mut Checker<'_>, raw: RawLimits) -> Limits {
-    let mut bounded = |name: &str, configured: Option<u64>, default: u64, most: u64| {
+    let mut bounded = |name: &str, configured: Option<u64>, default: u64, range: RangeInclusive<u64>| {
         let value = configured.unwrap_or(default);
-        if !(1..=most).contains(&value) {
-            let expected = format!("1 to {most}");
+        if !range.contains(&value) {
+            let expected = format!("{} to {}", range.start(), range.end());
             checker.wrong(format!("limits.{name}"), value.to_string(), expected, format!("{default} is the default"));
         }
         value
     };
-    let connections = bounded("connections", raw.connections, 4_096, 1 << 20);
-    let exchanges = bounded("exchanges_in_flight", raw.exchanges_in_flight, 1_024, 1 << 20);
-    let drain = bounded("drain_seconds", raw.drain_seconds, 10, 3_600);
+    let connections = bounded("connections", raw.connections, 4_096, 1..=1 << 20);
+    let exchanges = bounded("exchanges_in_flight", raw.exchanges_in_flight, 1_024, 1..=1 << 20);
+    let reissues = bounded("reissue_cache_entries", raw.reissue_cache_entries, 20_000, 0..=1 << 20);
+    let drain = bounded("drain_seconds", raw.drain_seconds, 10, 1..=3_600);
     Limits {
         connections: usize::try_from(connections).unwrap_or(usize::MAX),
         exchanges_in_flight: usize::try_from(exchanges).unwrap_or(usize::MAX),
+        reissue_cache_entries: usize::try_from(reissues).unwrap_or(usize::MAX),
         drain: Duration::from_secs(drain),
     }
 }

@@ -144,6 +144,7 @@ fn each_mistake_is_found_where_it_stands() {
         ("schema_version: 1", "schema_version: 9", "policy.schema_version", "expected 1"),
         ("policy/example.cedar", "policy/none.cedar", "policy.files[0]", "cannot be read"),
         ("hyper: info", "hyper: trace", "log.libraries.hyper", "headers and bodies"),
+        ("entries: 20000", "entries: 2000000", "limits.reissue_cache_entries", "0 to 1048576"),
         ("drain_seconds: 10", "drain_seconds: 0", "limits.drain_seconds", "1 to 3600"),
     ] {
         let finding = finding(from, to);

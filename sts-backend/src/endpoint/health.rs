@@ -80,7 +80,9 @@ async fn store_answers(app: &App) -> bool {
 
 /// Counters and gauges.
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let issuers = app.in_force().sources.readiness((app.clock)());
+    let in_force = app.in_force();
+    app.metrics.reissue_entries(in_force.exchange.reissues().entries());
+    let issuers = in_force.sources.readiness((app.clock)());
     let Ok(text) = app.metrics.text(&issuers) else {
         let detail = "the metrics could not be written";
         return answer::http_refused(StatusCode::SERVICE_UNAVAILABLE, detail, None, "text");

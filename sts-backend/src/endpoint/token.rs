@@ -16,6 +16,7 @@ use super::answer;
 use crate::{
     actor::Caller,
     app::{Admission, App, BODY_TIMEOUT},
+    exchange::Message,
     refusal::Refusal,
 };
 
@@ -41,13 +42,26 @@ pub async fn exchange(
         app.metrics.exchange_ended(Some(Reason::Overloaded), started.elapsed().as_secs_f64());
         return answer::refused(&refusal, None);
     };
-    let protocol = protocol(request.headers());
+    let (protocol, no_cache) = (protocol(request.headers()), no_cache(request.headers()));
     match read_form(request).await {
-        Ok(form) => decide(app, admission, caller, form, protocol, started).await,
+        Ok(form) => decide(app, admission, caller, Received { form, protocol, no_cache }, started).await,
         Err(response) => {
             app.metrics.http_refused(response.status());
             response
         }
+    }
+}
+
+/// What is looked at of a token request.
+struct Received {
+    form: Zeroizing<Vec<u8>>,
+    protocol: Option<String>,
+    no_cache: bool,
+}
+
+impl Received {
+    fn message(&self) -> Message<'_> {
+        Message { form: &self.form, protocol: self.protocol.as_deref(), no_cache: self.no_cache }
     }
 }
 
@@ -57,8 +71,7 @@ async fn decide(
     app: Arc<App>,
     admission: Admission,
     caller: Arc<Caller>,
-    form: Zeroizing<Vec<u8>>,
-    protocol: Option<String>,
+    received: Received,
     started: Instant,
 ) -> Response {
     let task = tokio::spawn({
@@ -66,11 +79,14 @@ async fn decide(
         async move {
             let _admission = admission;
             let now = (app.clock)();
-            app.in_force().exchange.exchange(&caller, &form, protocol.as_deref(), now).await
+            app.in_force().exchange.exchange(&caller, received.message(), now).await
         }
     });
     let (response, reason) = match task.await {
-        Ok(Ok(released)) => (answer::granted(released.response(), released.decision_id()), None),
+        Ok(Ok(released)) => {
+            app.metrics.released(released.issued().origin());
+            (answer::granted(released.response(), released.decision_id()), None)
+        }
         Ok(Err(refused)) => {
             let reason = refused.refusal().reason();
             (answer::refused(refused.refusal(), Some(refused.decision_id())), Some(reason))
@@ -91,6 +107,12 @@ fn protocol(headers: &HeaderMap) -> Option<String> {
     let first = values.next()?;
     let readable = first.to_str().ok().filter(|_| values.next().is_none());
     Some(readable.unwrap_or("unreadable").to_owned())
+}
+
+/// Whether the sender wants no token that was kept for it (RFC 9111, section 5.2.1.4). Other directives ask for nothing here.
+fn no_cache(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
 }
 
 async fn read_form(request: Request<Body>) -> Result<Zeroizing<Vec<u8>>, Response> {

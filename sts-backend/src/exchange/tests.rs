@@ -22,9 +22,11 @@ use crate::{
 };
 
 mod record;
+mod reissue;
 
 const NOW: u64 = 1_800_000_000;
 const PROXY: &str = "spiffe://td.test/edge/egress";
+const OTHER_PROXY: &str = "spiffe://td.test/edge/other";
 const JOB: &str = "spiffe://td.test/oidc/test/job";
 
 const POLICY: &str = r#"
@@ -54,8 +56,35 @@ struct World {
     store: Arc<dyn Store>,
     keys: Arc<SigningKeys>,
     key: Es256Key,
+    sources: Arc<Sources>,
     _issuer: FakeIssuer,
     _folder: tempfile::TempDir,
+}
+
+fn settings(policy: &str, sources: &Arc<Sources>, reissues: &Arc<Reissues>) -> ExchangeSettings {
+    let target = |name: &str, max_life| Target {
+        name: name.into(),
+        resource: format!("https://{name}.test"),
+        audience: Some(name.into()),
+        max_life,
+    };
+    ExchangeSettings {
+        issuer: "https://sts.test".into(),
+        trust_domain: "td.test".into(),
+        default_life: 90,
+        direct_default_life: 300,
+        actors: BTreeSet::from([PROXY, OTHER_PROXY].map(|name| SpiffeId::parse(name).unwrap())),
+        sources: Arc::clone(sources),
+        targets: Targets::new(vec![
+            target("reports", 3600),
+            target("other", 3600),
+            target("plain", 3600),
+            target("short", 20),
+        ])
+        .unwrap(),
+        policy: Policy::load(&[("policy.cedar".into(), policy.into())]).map_err(|e| format!("{e:?}")).unwrap(),
+        reissues: Arc::clone(reissues),
+    }
 }
 
 impl World {
@@ -75,33 +104,13 @@ impl World {
             preset: Preset::Oidc { issuer: "https://issuer.test".into(), algorithms: vec![Algorithm::Es256] },
             jwks,
         };
-        let target = |name: &str, max_life| Target {
-            name: name.into(),
-            resource: format!("https://{name}.test"),
-            audience: Some(name.into()),
-            max_life,
-        };
-        let settings = ExchangeSettings {
-            issuer: "https://sts.test".into(),
-            trust_domain: "td.test".into(),
-            default_life: 90,
-            direct_default_life: 300,
-            actors: BTreeSet::from([SpiffeId::parse(PROXY).unwrap()]),
-            sources: Arc::new(Sources::new(vec![source], "td.test", None).unwrap()),
-            targets: Targets::new(vec![
-                target("reports", 3600),
-                target("other", 3600),
-                target("plain", 3600),
-                target("short", 20),
-            ])
-            .unwrap(),
-            policy: Policy::load(&[("policy.cedar".into(), POLICY.into())]).map_err(|e| format!("{e:?}")).unwrap(),
-        };
+        let sources = Arc::new(Sources::new(vec![source], "td.test", None).unwrap());
         let memory: Arc<dyn Store> = Arc::new(EmbeddedStore::in_memory().unwrap());
         let keys = Arc::new(SigningKeys::load_or_create(&*memory, &[3; 32], NOW).await.unwrap());
         let store = audit.unwrap_or(memory);
+        let settings = settings(POLICY, &sources, &Arc::new(Reissues::new(100)));
         let exchange = Exchange::new(settings, Arc::clone(&keys), Audit::new(Arc::clone(&store)));
-        Self { exchange, store, keys, key, _issuer: issuer, _folder: folder }
+        Self { exchange, store, keys, key, sources, _issuer: issuer, _folder: folder }
     }
 
     fn subject_token(&self, changes: Value) -> String {
@@ -130,7 +139,7 @@ impl World {
     }
 
     async fn ask(&self, request: &ExchangeRequest) -> Result<Released, Refused> {
-        self.exchange.exchange(&proxy(), request.to_form().as_bytes(), Some("1"), NOW).await
+        self.exchange.exchange(&proxy(), message(request.to_form().as_bytes(), Some("1")), NOW).await
     }
 
     async fn refusal(&self, request: &ExchangeRequest) -> Reason {
@@ -153,6 +162,10 @@ impl World {
 
 fn proxy() -> Caller {
     Caller::Proxy(PeerCertificate::new(vec![PROXY.into()]))
+}
+
+fn message<'m>(form: &'m [u8], protocol: Option<&'m str>) -> Message<'m> {
+    Message { form, protocol, no_cache: false }
 }
 
 #[tokio::test]
@@ -232,7 +245,7 @@ async fn the_shortest_life_wins() {
 async fn a_direct_caller_asks_for_itself() {
     let world = World::start().await;
     let form = world.request().to_form();
-    let released = world.exchange.exchange(&Caller::Direct, form.as_bytes(), None, NOW).await.unwrap();
+    let released = world.exchange.exchange(&Caller::Direct, message(form.as_bytes(), None), NOW).await.unwrap();
     let claims = world.read(&released);
     assert_eq!((claims.client_id.as_str(), claims.act), (JOB, None));
     assert_eq!(released.response().expires_in, 300, "what its SDK expects, and the subject token allows");
@@ -281,9 +294,11 @@ async fn each_wrong_request_is_refused_for_its_reason_and_recorded() {
         assert_eq!((leaf.jti, leaf.issued_token_sha256), (None, None), "case {index}");
     }
     let stranger = Caller::Proxy(PeerCertificate::new(vec!["spiffe://td.test/edge/stranger".into()]));
-    let refused = world.exchange.exchange(&stranger, good.to_form().as_bytes(), Some("1"), NOW).await.unwrap_err();
+    let form = good.to_form();
+    let asked = |protocol| message(form.as_bytes(), Some(protocol));
+    let refused = world.exchange.exchange(&stranger, asked("1"), NOW).await.unwrap_err();
     assert_eq!(refused.refusal().reason(), Reason::ActorUnknown);
-    let refused = world.exchange.exchange(&proxy(), good.to_form().as_bytes(), Some("2"), NOW).await.unwrap_err();
+    let refused = world.exchange.exchange(&proxy(), asked("2"), NOW).await.unwrap_err();
     assert_eq!(refused.refusal().reason(), Reason::ProtocolUnsupported);
     assert_eq!(world.store.leaves(0, 1_000).await.unwrap().len(), cases.len() + 2);
 }

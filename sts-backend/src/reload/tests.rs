@@ -114,3 +114,17 @@ async fn new_limits_and_lives_are_taken_over() {
     reloader.reload_if_changed().await;
     assert_eq!(reloader.parts.app.in_force().exchanges_in_flight, 7);
 }
+
+#[tokio::test]
+async fn kept_tokens_survive_a_reload_that_keeps_as_many() {
+    let fixture = Fixture::new().without_network();
+    let mut reloader = reloader(&fixture).await;
+    let reissues = |reloader: &Reloader| Arc::clone(reloader.parts.app.in_force().exchange.reissues());
+    let before = reissues(&reloader);
+    fixture.edit("exchanges_in_flight: 1024", "exchanges_in_flight: 7");
+    reloader.reload_if_changed().await;
+    assert!(Arc::ptr_eq(&before, &reissues(&reloader)));
+    fixture.edit("reissue_cache_entries: 20000", "reissue_cache_entries: 0");
+    reloader.reload_if_changed().await;
+    assert_eq!((before.capacity(), reissues(&reloader).capacity()), (20_000, 0));
+}

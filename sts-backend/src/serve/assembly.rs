@@ -10,23 +10,27 @@ use crate::{
     exchange::{Exchange, ExchangeSettings},
     identity::{SourceError, Sources},
     keys::SigningKeys,
+    reissue::Reissues,
 };
 
 /// Puts together what `config` says. Issuers' keys that `previous` holds are taken over where nothing about the issuer has
-/// changed. Needs a running Tokio runtime, since the keys are kept fresh by tasks.
+/// changed, and tokens that may be handed out again where as many are to be kept. Needs a running Tokio runtime, since the keys are kept fresh by tasks.
 pub fn put_together(
     config: Config,
     keys: &Arc<SigningKeys>,
     audit: &Audit,
-    previous: Option<&Sources>,
+    previous: Option<&InForce>,
 ) -> Result<InForce, SourceError> {
     let metadata = Metadata::new(&Addresses {
         issuer: &config.issuer,
         mtls: &config.listeners.mtls.url,
         direct: config.listeners.direct.as_ref().map(|direct| direct.listener.url.as_str()),
     });
-    let sources = Arc::new(Sources::new(config.sources, &config.trust_domain, previous)?);
+    let sources =
+        Arc::new(Sources::new(config.sources, &config.trust_domain, previous.map(|previous| &*previous.sources))?);
     sources.keep_fresh();
+    let entries = config.limits.reissue_cache_entries;
+    let kept = previous.map(|previous| previous.exchange.reissues()).filter(|kept| kept.capacity() == entries);
     let policy_version = config.policy.version().to_owned();
     let settings = ExchangeSettings {
         issuer: config.issuer,
@@ -37,6 +41,7 @@ pub fn put_together(
         sources: Arc::clone(&sources),
         targets: config.targets,
         policy: config.policy,
+        reissues: kept.cloned().unwrap_or_else(|| Arc::new(Reissues::new(entries))),
     };
     Ok(InForce {
         exchange: Exchange::new(settings, Arc::clone(keys), audit.clone()),

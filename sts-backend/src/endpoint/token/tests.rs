@@ -109,6 +109,66 @@ async fn a_proxy_gets_a_token_with_the_policys_terms() {
     assert_eq!((newer.0, &newer.2["reason"]), (StatusCode::BAD_REQUEST, &json!("protocol_unsupported")));
 }
 
+#[tokio::test]
+async fn a_rotated_token_is_answered_from_what_is_kept_unless_the_proxy_wants_another() {
+    let world = World::start().await;
+    let ask = async |headers: &[(&str, &str)]| {
+        // A new signature each time: another token of the same workload.
+        let token = world.native_token();
+        let parameters = [
+            ("grant_type", GRANT_TYPE_TOKEN_EXCHANGE),
+            ("subject_token", token.as_str()),
+            ("subject_token_type", TokenType::Jwt.urn()),
+            ("resource", "https://reports.gcp.cloakroom.test"),
+        ];
+        let (status, headers, body) = ask(world.proxy(), headers, &parameters).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        let life = body["expires_in"].as_u64().unwrap();
+        assert!((50..=60).contains(&life), "{life}");
+        (body["access_token"].as_str().unwrap().to_owned(), headers["x-cloakroom-decision-id"].clone())
+    };
+    let (first, decision) = ask(&[]).await;
+    let (again, another_decision) = ask(&[("cache-control", "max-age=0, no-store")]).await;
+    assert_eq!((first == again, decision == another_decision), (true, false), "one token, two decisions");
+    let (renewed, _) = ask(&[("cache-control", "no-cache")]).await;
+    assert_ne!(renewed, first);
+    assert_eq!(ask(&[]).await.0, renewed);
+
+    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    let response = app::operations(&world.service.app).oneshot(request).await.unwrap();
+    let metrics = String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    for line in [
+        r#"cloakroom_reissues_total{result="hit"} 2"#,
+        r#"cloakroom_reissues_total{result="miss"} 1"#,
+        r#"cloakroom_reissues_total{result="bypassed"} 1"#,
+        "cloakroom_reissue_entries 1",
+        r#"cloakroom_exchanges_total{outcome="granted",reason="none"} 4"#,
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+}
+
+#[test]
+fn no_cache_is_found_among_other_directives_and_in_any_case() {
+    let sent = |values: &[&'static [u8]]| {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::CACHE_CONTROL, http::HeaderValue::from_bytes(value).unwrap());
+        }
+        no_cache(&headers)
+    };
+    for values in
+        [&[&b"no-cache"[..]][..], &[b"max-age=0,No-Cache"], &[b"max-age=0", b" no-cache\t"], &[b"\xff", b"no-cache"]]
+    {
+        assert!(sent(values), "{values:?}");
+    }
+    for values in
+        [&[][..], &[&b""[..]], &[b"no-store"], &[b"x-no-cache"], &[b"no-cache-please, max-age=0"], &[b"\xff no-cache"]]
+    {
+        assert!(!sent(values), "{values:?}");
+    }
+}
+
 /// What google-auth's external account client sends: no `resource`, a newline after the token, `Basic` where a client id is
 /// set. What it, the Rust and the Java clients need of an answer: status 200, whole seconds, all five members.
 #[tokio::test]

@@ -73,6 +73,7 @@ async fn what_cannot_be_recorded_is_not_released() {
         assert_eq!(world.refusal(&world.request()).await, Reason::RecordUnavailable);
         let wrong = ExchangeRequest { resource: Vec::new(), ..world.request() };
         assert_eq!(world.refusal(&wrong).await, Reason::RecordUnavailable, "refusals are recorded too");
+        assert_eq!(world.exchange.reissues().entries(), 0, "nor kept to be released later");
     }
 }
 
@@ -109,7 +110,7 @@ fn whatever_is_sent_is_answered_and_recorded() {
     runner
         .run(&(form, any::<bool>()), |(form, direct)| {
             let caller = if direct { Caller::Direct } else { proxy() };
-            let answer = runtime.block_on(world.exchange.exchange(&caller, &form, None, NOW));
+            let answer = runtime.block_on(world.exchange.exchange(&caller, message(&form, None), NOW));
             let decision_id = match &answer {
                 Ok(released) => released.decision_id(),
                 Err(refused) => refused.decision_id(),
