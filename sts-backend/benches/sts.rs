@@ -5,7 +5,8 @@
 //! median of the rounds counts and the spread is told. "Per core" is per second of processor time, that of the store's thread
 //! and of the disk's flushes included.
 //!
-//! Nothing is cached between exchanges: each verifies the subject token's signature anew.
+//! Nothing is kept between exchanges, so that each makes a token of its own; but where workloads' tokens are rotated, which is
+//! about that.
 
 use std::time::Duration;
 
@@ -16,29 +17,40 @@ mod exchange;
 mod fake_issuer;
 #[path = "sts/report.rs"]
 mod report;
+#[path = "sts/rotation.rs"]
+mod rotation;
 #[path = "sts/rounds.rs"]
 mod rounds;
 #[path = "sts/signature.rs"]
 mod signature;
+#[path = "sts/world.rs"]
+mod world;
 
 use sts_backend::identity::JwksSettings;
 
-use self::{report::Report, rounds::Plan};
+use self::{report::Report, rounds::Plan, world::World};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
     let quick = has("--quick") || !has("--bench") || std::env::var_os("CLOAKROOM_BENCH_QUICK").is_some();
     let plan = if quick {
-        Plan { rounds: 2, exchange: Duration::from_millis(20), signature: Duration::from_millis(10) }
+        Plan { rounds: 2, exchange: Duration::from_millis(20), signature: Duration::from_millis(10), workloads: 100 }
     } else {
-        Plan { rounds: 5, exchange: Duration::from_millis(500), signature: Duration::from_millis(200) }
+        Plan {
+            rounds: 5,
+            exchange: Duration::from_millis(500),
+            signature: Duration::from_millis(200),
+            workloads: 10_000,
+        }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let world = runtime.block_on(World::start());
     let report = Report {
         quick,
         plan,
-        exchanges: runtime.block_on(exchange::measure(&plan)),
+        exchanges: runtime.block_on(exchange::measure(&plan, &world)),
+        rotations: runtime.block_on(rotation::measure(&plan, &world)),
         signatures: signature::measure(&plan),
     };
     print!("{}", report.table());

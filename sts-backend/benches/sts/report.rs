@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    exchange,
+    exchange, rotation,
     rounds::{Figure, Plan},
     signature,
 };
@@ -21,6 +21,7 @@ pub struct Report {
     pub quick: bool,
     pub plan: Plan,
     pub exchanges: Vec<exchange::Measured>,
+    pub rotations: rotation::Rotations,
     pub signatures: Vec<signature::Measured>,
 }
 
@@ -51,6 +52,26 @@ impl Report {
                 one.per_second.median
             );
         }
+        _ = writeln!(
+            text,
+            "\n{:7} {:6} {:>9} {:13} {:>5} {:>26} {:>9} {:>10}",
+            "rotated", "store", "workloads", "kept", "hits", "exchanges/s per core", "us each", "per second"
+        );
+        for one in &self.rotations.measured {
+            _ = writeln!(
+                text,
+                "{:7} {:6} {:>9} {:13} {:>4.0}% {:>26} {:>9.1} {:>10.0}",
+                one.subject,
+                one.store,
+                one.workloads,
+                one.kept,
+                100.0 * one.hits,
+                spread(&one.per_core),
+                1e6 / one.per_core.median,
+                one.per_second.median
+            );
+        }
+        _ = writeln!(text, "one kept token takes {:.0} bytes", self.rotations.entry);
         _ = writeln!(text, "\n{:14} {:11} {:>26} {:>9}", "operation", "library", "operations/s per core", "us each");
         for one in &self.signatures {
             let each = 1e6 / one.per_core.median;

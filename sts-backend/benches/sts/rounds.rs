@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -18,6 +19,8 @@ pub struct Plan {
     /// How long a turn of a signature variant lasts.
     #[serde(serialize_with = "as_seconds")]
     pub signature: Duration,
+    /// How many workloads' tokens are rotated at once.
+    pub workloads: usize,
 }
 
 /// One turn.
@@ -72,6 +75,31 @@ impl Figure {
         values.sort_by(f64::total_cmp);
         Self { median: values[values.len() / 2], lowest: values[0], highest: values[values.len() - 1] }
     }
+}
+
+/// Works on all of `tasks` at once, on this thread, and adds up what they give.
+pub async fn together(tasks: impl Iterator<Item = impl Future<Output = u64>>) -> u64 {
+    let mut tasks: Vec<_> = tasks.map(Box::pin).collect();
+    let mut sum = 0;
+    std::future::poll_fn(|context| {
+        tasks.retain_mut(|task| match task.as_mut().poll(context) {
+            Poll::Ready(value) => {
+                sum += value;
+                false
+            }
+            Poll::Pending => true,
+        });
+        if tasks.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    sum
+}
+
+/// The memory of this process that is in use, in bytes.
+pub fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("memory is read from /proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells it");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of KiB") * 1024
 }
 
 /// The processor time of all threads of this process so far, in nanoseconds as Linux counts them.
