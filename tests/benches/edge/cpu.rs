@@ -25,24 +25,32 @@ pub fn resident(pid: u32) -> Result<u64> {
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
 
-/// How many cores this process may use.
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// The cores that this process may use.
+#[allow(unsafe_code, reason = "affinity has no safe interface in the standard library")]
+pub fn cores() -> Result<Vec<usize>> {
+    // SAFETY: a zeroed set is an empty set, the call writes no more than its size, and `CPU_ISSET` checks its bounds.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) != 0 {
+            return Err(format!("cannot tell the cores: {}", std::io::Error::last_os_error()).into());
+        }
+        Ok((0..libc::CPU_SETSIZE as usize).filter(|core| libc::CPU_ISSET(*core, &set)).collect())
+    }
 }
 
-/// Keeps all threads of a process on one core, so that two busy processes do not take turns on one while another idles.
+/// Keeps all threads of a process on these cores.
 #[allow(unsafe_code, reason = "affinity has no safe interface in the standard library")]
-pub fn pin(pid: u32, core: usize) -> Result<()> {
+pub fn keep(pid: u32, cores: &[usize]) -> Result<()> {
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         let thread: libc::pid_t = thread?.file_name().to_string_lossy().parse()?;
         // SAFETY: a zeroed set is an empty set, `CPU_SET` checks its bounds, and the call reads the set only.
         let result = unsafe {
             let mut set: libc::cpu_set_t = std::mem::zeroed();
-            libc::CPU_SET(core, &mut set);
+            cores.iter().for_each(|core| libc::CPU_SET(*core, &mut set));
             libc::sched_setaffinity(thread, size_of::<libc::cpu_set_t>(), &set)
         };
         if result != 0 {
-            return Err(format!("cannot keep process {pid} on core {core}: {}", std::io::Error::last_os_error()).into());
+            return Err(format!("cannot keep process {pid} on {cores:?}: {}", std::io::Error::last_os_error()).into());
         }
     }
     Ok(())

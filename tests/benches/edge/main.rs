@@ -1,32 +1,47 @@
-//! What a cache hit costs at the edge: `cargo bench --bench edge`, `-- --quick` for a tenth of the requests.
+//! What a cache hit costs at the edge, beside everything else that could stand there.
 //!
-//! The same requests go through Envoys of one worker each: the plain router, Envoy's own `credential_injector`, and the filter
-//! with every token in its cache, as it ships and without the check that stands behind it. Each round visits all of them, in
-//! another order each time, and what a request costs above the router is taken within its round, so that a machine that slows
-//! down slows all of them down.
+//! ```text
+//! cargo bench --bench edge                    all tables, about half an hour
+//! cargo bench --bench edge -- peers routes    these
+//! cargo bench --bench edge -- --quick         the most telling peers, in a minute; with names, those tables in short
+//! ```
 //!
-//! Counted is Envoy's own CPU time over a fixed number of requests. The load and the services behind Envoy are this process,
-//! on another core where there is one. That each variant did its work is checked from what the service saw.
+//! `peers` compares the filter with Envoy's own filters and with services that Envoy asks; `routes`, `keys` and `protocols`
+//! ask whether a hit costs the same with many routes, many tokens, HTTP/2 and TLS; `start` tells memory and time to start.
+//!
+//! The same requests go through Envoys of one worker each. Each round visits all of them, in another order each time, and what
+//! a request costs above the plain router is taken within its round ([`measure`]). Counted is Envoy's own CPU time over a
+//! fixed number of requests. The load and everything behind Envoy are this process, on another core where there is one; what
+//! the services that Envoy asks cost is therefore not counted, and weighs on nothing but the rate. That each variant did its
+//! work is checked from what the service saw, and from Envoy's counters.
 
+mod bootstrap;
 mod cpu;
 mod credential;
+mod ground;
 mod load;
 mod measure;
 mod peer;
+mod plan;
 mod report;
+mod request;
+mod routes;
+mod statistic;
+mod table;
 mod variant;
 
-use harness::{Result, artefact, envoy};
+use harness::Result;
 
 fn main() -> Result<()> {
-    let quick = std::env::args().any(|argument| argument == "--quick");
-    let plan = measure::Plan::new(quick);
-    let filter = artefact::filter(artefact::Progress::Shown)?;
-    let envoy = envoy::find(artefact::Progress::Shown)?;
-    // One thread: load, service and STS together stay on one core, and Envoy has the other to itself.
+    let plan = plan::Plan::read(std::env::args().skip(1))?;
+    // One thread: load and services together stay on one core, and Envoy has the other to itself.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let measured = runtime.block_on(measure::all(&plan, &envoy, &filter))?;
-    print!("{}", report::table(&plan, &measured));
-    println!("written to {}", report::write(&plan, &measured)?.display());
-    Ok(())
+    runtime.block_on(async {
+        let ground = ground::Ground::prepare().await?;
+        for table in &plan.tables {
+            let results = table::measure(&plan, &ground, *table).await?;
+            println!("\nwritten to {}", report::write(&plan, *table, &results)?.display());
+        }
+        Ok(())
+    })
 }

@@ -1,7 +1,10 @@
-//! What stands behind Envoy: the service, and an STS that grants everything.
+//! What stands behind Envoy: the service, an STS that grants everything, and two gRPC servers that always answer the same.
 //!
-//! The STS is no real one because only hits are measured. Its tokens outlive the bench, and its count shows that it was asked
-//! once per token, in the warm-up, and never again.
+//! None is a real one because only the edge is measured. They count what they see, which shows that a variant did its work.
+
+mod grpc;
+mod service;
+mod sts;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -11,101 +14,113 @@ use std::{
     },
 };
 
-use axum::{Router, extract::State, http::header, response::IntoResponse, routing::post};
 use harness::{Result, server::Server};
-use token::{message::ExchangeResponse, secret::Secret, token_type::TokenType};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::{TcpListener, TcpStream};
 
-use crate::credential::{ISSUED_START, issued};
-
-/// The service and the STS.
+/// All of them, on free ports of loopback.
 pub struct Peers {
     pub service: SocketAddr,
     pub sts: Server,
+    /// Speaks `envoy.service.auth.v3.Authorization`.
+    pub authorization: SocketAddr,
+    /// Speaks `envoy.service.ext_proc.v3.ExternalProcessor`.
+    pub processor: SocketAddr,
     seen: Arc<Seen>,
 }
 
-/// How often each was asked.
+/// How often each was asked for what.
 #[derive(Default)]
 struct Seen {
     requests: AtomicUsize,
+    native: AtomicUsize,
     issued: AtomicUsize,
+    own: AtomicUsize,
+    bare: AtomicUsize,
     exchanges: AtomicUsize,
+    asked: AtomicUsize,
 }
 
-/// What the peers saw until now.
+/// What the peers saw until now, or between two times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sight {
+    /// Requests at the service.
     pub requests: usize,
-    /// Requests that carried an issued token and no other.
+    /// Those with a native token and no other.
+    pub native: usize,
+    /// Those with an issued token and no other.
     pub issued: usize,
+    /// Those with the issued token of the very workload that called.
+    pub own: usize,
+    /// Those with no token.
+    pub bare: usize,
+    /// Exchanges at the STS.
     pub exchanges: usize,
+    /// Calls at the gRPC servers.
+    pub asked: usize,
 }
 
 impl Peers {
-    /// Starts both on free ports of loopback.
+    /// Starts them.
     pub async fn start() -> Result<Self> {
         let seen = Arc::new(Seen::default());
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let router = Router::new().route("/oauth2/token", post(exchange)).with_state(Arc::clone(&seen));
-        let sts = Server::plain(TcpListener::bind(anywhere).await?, router, |stream| stream)?;
-        let listener = TcpListener::bind(anywhere).await?;
-        let service = listener.local_addr()?;
+        let sts = sts::start(TcpListener::bind(ANYWHERE).await?, Arc::clone(&seen))?;
         let count = Arc::clone(&seen);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&count)));
-            }
-        });
-        Ok(Self { service, sts, seen })
+        let service = accept(move |stream| service::serve(stream, Arc::clone(&count))).await?;
+        let (count, answer) = (Arc::clone(&seen), grpc::authorized()?);
+        let authorization = accept(move |stream| grpc::serve(stream, answer.clone(), Arc::clone(&count))).await?;
+        let (count, answer) = (Arc::clone(&seen), grpc::processed()?);
+        let processor = accept(move |stream| grpc::serve(stream, answer.clone(), Arc::clone(&count))).await?;
+        Ok(Self { service, sts, authorization, processor, seen })
     }
 
     /// What they saw until now.
     pub fn sight(&self) -> Sight {
+        let read = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
         Sight {
-            requests: self.seen.requests.load(Ordering::Relaxed),
-            issued: self.seen.issued.load(Ordering::Relaxed),
-            exchanges: self.seen.exchanges.load(Ordering::Relaxed),
+            requests: read(&self.seen.requests),
+            native: read(&self.seen.native),
+            issued: read(&self.seen.issued),
+            own: read(&self.seen.own),
+            bare: read(&self.seen.bare),
+            exchanges: read(&self.seen.exchanges),
+            asked: read(&self.seen.asked),
         }
     }
 }
 
-async fn exchange(State(seen): State<Arc<Seen>>) -> impl IntoResponse {
-    let number = seen.exchanges.fetch_add(1, Ordering::Relaxed);
-    let response = ExchangeResponse {
-        access_token: Secret::new(issued(number)),
-        issued_token_type: TokenType::AccessToken.urn().into(),
-        token_type: "Bearer".into(),
-        expires_in: 24 * 3600,
-        scope: Some("reports.read".into()),
-        authorization_details: Vec::new(),
-    };
-    ([(header::CONTENT_TYPE, "application/json")], response.to_json().unwrap_or_default())
-}
-
-/// Reads requests without bodies and answers each.
-async fn serve(mut stream: TcpStream, seen: Arc<Seen>) {
-    _ = stream.set_nodelay(true);
-    let mut buffer = Vec::with_capacity(8192);
-    while let Ok(1..) = stream.read_buf(&mut buffer).await {
-        while let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-            let request: Vec<u8> = buffer.drain(..end + 4).collect();
-            seen.requests.fetch_add(1, Ordering::Relaxed);
-            if carries_issued(&request) {
-                seen.issued.fetch_add(1, Ordering::Relaxed);
-            }
-            if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.is_err() {
-                return;
-            }
+impl Sight {
+    /// What was seen after `earlier`.
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            requests: self.requests - earlier.requests,
+            native: self.native - earlier.native,
+            issued: self.issued - earlier.issued,
+            own: self.own - earlier.own,
+            bare: self.bare - earlier.bare,
+            exchanges: self.exchanges - earlier.exchanges,
+            asked: self.asked - earlier.asked,
         }
     }
 }
 
-fn carries_issued(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let mut credentials = text.lines().filter_map(|line| line.strip_prefix("authorization: Bearer "));
-    credentials.next().is_some_and(|token| token.starts_with(ISSUED_START)) && credentials.next().is_none()
+/// Serves each connection to a free port, for as long as the runtime lives.
+async fn accept<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Result<SocketAddr>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind(ANYWHERE).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            _ = stream.set_nodelay(true);
+            tokio::spawn(serve(stream));
+        }
+    });
+    Ok(address)
 }
+
+fn count(counter: &AtomicUsize) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

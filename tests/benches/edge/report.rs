@@ -1,127 +1,136 @@
 //! The results, for people and for programs.
 
-use std::{fmt::Write, path::PathBuf, time::Duration};
+use std::{fmt::Write, path::PathBuf};
 
 use harness::{Result, workspace};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     credential,
-    measure::{Measured, Plan, Sample},
+    load::LANES,
+    measure::{Comparison, MODERATE, Measured, Pair},
+    plan::{Plan, Table},
+    statistic::Spread,
 };
 
-/// Middle, least and most of a series.
-#[derive(Clone, Copy, Debug)]
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut sorted: Vec<f64> = values.collect();
-        sorted.sort_by(f64::total_cmp);
-        let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
-        let last = sorted.len().saturating_sub(1);
-        Self { median: f64::midpoint(at(last / 2), at(last.div_ceil(2))), least: at(0), most: at(last) }
-    }
-
-    fn json(self) -> Value {
-        let rounded = |value: f64| (value * 100.0).round() / 100.0;
-        json!({"median": rounded(self.median), "min": rounded(self.least), "max": rounded(self.most)})
-    }
-}
-
 /// What one variant's samples say.
-struct Row {
-    cpu: Spread,
-    /// Against the router of the same round.
-    added: Spread,
-    rate: Spread,
+pub struct Row {
+    pub cpu: Spread,
+    /// CPU time per request above the router's.
+    pub added: Spread,
+    pub rate: Spread,
+    /// Parts of the router's.
+    pub rate_ratio: Spread,
+    pub p50: Spread,
+    pub p99: Spread,
+    pub p99_ratio: Spread,
 }
 
 impl Row {
-    fn new(plan: &Plan, measured: &Measured, router: &Measured) -> Self {
-        let count = plan.requests as f64;
-        let cost = |sample: &Sample| micros(sample.cpu) / count;
-        let pairs = measured.samples.iter().zip(&router.samples);
+    pub fn new(measured: &Measured) -> Self {
+        let of = |value: fn(&Pair) -> f64| Spread::of(measured.pairs.iter().map(value));
         Self {
-            cpu: Spread::of(measured.samples.iter().map(cost)),
-            added: Spread::of(pairs.map(|(sample, router)| cost(sample) - cost(router))),
-            rate: Spread::of(measured.samples.iter().map(|sample| count / sample.elapsed.as_secs_f64())),
+            cpu: of(|pair| pair.own.cpu),
+            added: of(|pair| pair.own.cpu - pair.router.cpu),
+            rate: of(|pair| pair.own.rate),
+            rate_ratio: of(|pair| pair.own.rate / pair.router.rate),
+            p50: of(|pair| pair.own.p50),
+            p99: of(|pair| pair.own.p99),
+            p99_ratio: of(|pair| pair.own.p99 / pair.router.p99),
         }
     }
+
+    fn json(&self) -> Value {
+        json!({
+            "cpu_us_per_request": self.cpu.json(),
+            "added_us_per_request": self.added.json(),
+            "requests_per_second": self.rate.json(),
+            "requests_per_second_ratio": self.rate_ratio.json(),
+            "p50_us": self.p50.json(),
+            "p99_us": self.p99.json(),
+            "p99_ratio": self.p99_ratio.json(),
+        })
+    }
+}
+
+/// How it was measured, for the top of the terminal.
+pub fn heading(plan: &Plan) -> String {
+    format!(
+        "\nMedians (least to most) of {} rounds, against the plain router around each measurement. One Envoy worker, {} cores.\n\
+         CPU is Envoy's own, over {} requests on {LANES} lanes as fast as they go; latency is at {:.0} % of the router's rate,\n\
+         over {} requests, from the moment each should have been sent. Tokens of {} bytes.\n",
+        plan.rounds,
+        plan.cores.len(),
+        plan.requests,
+        MODERATE * 100.0,
+        plan.moderate,
+        credential::LENGTH,
+    )
 }
 
 /// A table for the terminal.
-pub fn table(plan: &Plan, measured: &[Measured]) -> String {
-    let Some(router) = measured.first() else { return String::new() };
-    let mut text = format!(
-        "\n{} rounds of {} requests each, {} tokens of {} bytes, one Envoy worker, {} cores. Medians (least to most).\n\n",
-        plan.rounds,
-        plan.requests,
-        credential::COUNT,
-        credential::LENGTH,
-        plan.cores,
-    );
+pub fn table(comparison: &Comparison) -> String {
+    let mut text =
+        format!("\n{} (latency at {:.0} requests per second)\n\n", comparison.title, comparison.moderate_rate);
     _ = writeln!(
         text,
-        "{:<30} {:>24} {:>24} {:>10} {:>8}",
-        "variant", "CPU per request, µs", "added, µs", "rps", "RSS, MB"
+        "{:<31} {:>23} {:>22} {:>7} {:>19} {:>8} {:>8} {:>19} {:>5}",
+        "variant", "CPU/request, µs", "added, µs", "rps", "of router's", "p50, µs", "p99, µs", "of router's", "MB"
     );
-    for one in measured {
-        let row = Row::new(plan, one, router);
-        let spread = |s: Spread| format!("{:.1} ({:.1} to {:.1})", s.median, s.least, s.most);
-        let added = if one.variant == router.variant { "-".into() } else { spread(row.added) };
-        let memory = one.resident / 1_000_000;
+    for (place, measured) in comparison.measured.iter().enumerate() {
+        let row = Row::new(measured);
+        // What the router is compared with is itself.
+        let against = |text: String| if place == 0 { "-".to_owned() } else { text };
         _ = writeln!(
             text,
-            "{:<30} {:>23} {:>23} {:>10.0} {memory:>8}",
-            one.variant.title(),
-            spread(row.cpu),
-            added,
-            row.rate.median
+            "{:<31} {:>23} {:>22} {:>7.0} {:>19} {:>8.0} {:>8.0} {:>19} {:>5}",
+            measured.variant.title(),
+            row.cpu.to_string(),
+            against(row.added.to_string()),
+            row.rate.median,
+            against(format!("{:.2}", row.rate_ratio)),
+            row.p50.median,
+            row.p99.median,
+            against(format!("{:.2}", row.p99_ratio)),
+            measured.resident / 1_000_000,
         );
     }
-    text.push('\n');
     text
 }
 
-/// Writes `bench/edge.json` below the target directory.
-pub fn write(plan: &Plan, measured: &[Measured]) -> Result<PathBuf> {
+/// The results of a table as data.
+pub fn data(comparisons: &[Comparison]) -> Value {
+    let group = |comparison: &Comparison| {
+        let variants = comparison.measured.iter().map(|measured| {
+            let mut row = Row::new(measured).json();
+            row["resident_bytes"] = json!(measured.resident);
+            row["samples_us"] = measured.pairs.iter().map(|pair| json!([pair.own.cpu, pair.router.cpu])).collect();
+            (measured.variant.name().to_owned(), row)
+        });
+        let value = json!({
+            "title": comparison.title,
+            "moderate_requests_per_second": comparison.moderate_rate.round(),
+            "variants": Value::Object(variants.collect::<Map<_, _>>()),
+        });
+        (comparison.name.clone(), value)
+    };
+    Value::Object(comparisons.iter().map(group).collect::<Map<_, _>>())
+}
+
+/// Writes `bench/edge-TABLE.json` below the target directory.
+pub fn write(plan: &Plan, table: Table, results: &Value) -> Result<PathBuf> {
     let folder = workspace::target()?.join("bench");
     std::fs::create_dir_all(&folder)?;
-    let router = measured.first().ok_or("nothing was measured")?;
-    let variants: serde_json::Map<_, _> = measured
-        .iter()
-        .map(|one| {
-            let row = Row::new(plan, one, router);
-            let value = json!({
-                "cpu_us_per_request": row.cpu.json(),
-                "added_us_per_request": row.added.json(),
-                "requests_per_second": row.rate.json(),
-                "resident_bytes": one.resident,
-                "samples": one.samples.iter().map(|sample| micros(sample.cpu) / plan.requests as f64).collect::<Vec<_>>(),
-            });
-            (one.variant.name().to_owned(), value)
-        })
-        .collect();
     let document = json!({
         "quick": plan.quick,
         "rounds": plan.rounds,
         "requests_per_round": plan.requests,
-        "tokens": credential::COUNT,
+        "moderate_requests_per_round": plan.moderate,
         "token_bytes": credential::LENGTH,
-        "workers": 1,
-        "cores": plan.cores,
-        "variants": variants,
+        "cores": plan.cores.len(),
+        "results": results,
     });
-    let path = folder.join("edge.json");
+    let path = folder.join(format!("edge-{}.json", table.name()));
     std::fs::write(&path, serde_json::to_string_pretty(&document)? + "\n")?;
     Ok(path)
-}
-
-fn micros(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
 }

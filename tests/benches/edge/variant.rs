@@ -1,44 +1,81 @@
 //! The Envoys that are compared. Their bootstraps differ in what stands before the router and in nothing else.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+mod native;
+mod nothing;
+mod shipped;
+
+use std::path::Path;
 
 use harness::{
     Result,
-    bootstrap::{Document, Placement},
     edge::{Edge, Start},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::{
-    credential::{self, issued},
-    peer::Peers,
-};
+use crate::{bootstrap, credential::Algorithm, ground::Ground, peer::Sight, request::Traffic};
+use nothing::Exports;
 
 /// What stands between the listener and the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
     Router,
     CredentialInjector,
-    /// The filter without the check behind it, to tell the cost of one from the other. Nobody should run this.
-    FilterUnchecked,
-    /// What ships: the filter, and behind it the check that Envoy's choice of route is still the same.
-    Filter,
+    JwtAuthn {
+        algorithm: Algorithm,
+        cached: bool,
+    },
+    /// A look-up of the token in a table, and a swap.
+    Lua,
+    /// WASM that does nothing, with one callback.
+    WasmNothing,
+    /// The same with all callbacks that a module of the Rust SDK has.
+    WasmNothingSdk,
+    ExtAuthz,
+    ExtProc,
+    /// All that `envoy/egress.yaml` has before the router.
+    Cloakroom,
+    /// The same with Envoy's RBAC filter behind it, which checks that Envoy's choice of route is still the same, or
+    /// without it where it ships with it: to tell the cost of one from the other.
+    CloakroomOtherwise,
+}
+
+/// What the service has to see of every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrival {
+    Native,
+    Issued,
+    /// The issued token of the very workload that called.
+    Own,
+    Bare,
+}
+
+/// The traces that show that a variant did its work.
+struct Proof {
+    arrival: Arrival,
+    /// A counter of Envoy that counts every request.
+    counter: Option<&'static str>,
+    /// A gRPC server is asked about every request.
+    asks: bool,
 }
 
 impl Variant {
-    /// All of them, the one to compare with first.
-    pub const ALL: [Self; 4] = [Self::Router, Self::CredentialInjector, Self::FilterUnchecked, Self::Filter];
-
     /// Its name in the results.
     pub fn name(self) -> &'static str {
         match self {
             Self::Router => "router",
             Self::CredentialInjector => "credential_injector",
-            Self::FilterUnchecked => "cloakroom_unchecked",
-            Self::Filter => "cloakroom",
+            Self::JwtAuthn { algorithm: Algorithm::Rs256, cached: true } => "jwt_authn_rs256_cached",
+            Self::JwtAuthn { algorithm: Algorithm::Rs256, cached: false } => "jwt_authn_rs256",
+            Self::JwtAuthn { algorithm: Algorithm::Es256, cached: true } => "jwt_authn_es256_cached",
+            Self::JwtAuthn { algorithm: Algorithm::Es256, cached: false } => "jwt_authn_es256",
+            Self::Lua => "lua",
+            Self::WasmNothing => "wasm_nothing",
+            Self::WasmNothingSdk => "wasm_nothing_sdk",
+            Self::ExtAuthz => "ext_authz",
+            Self::ExtProc => "ext_proc",
+            Self::Cloakroom => "cloakroom",
+            Self::CloakroomOtherwise if shipped::has_check() => "cloakroom_unchecked",
+            Self::CloakroomOtherwise => "cloakroom_checked",
         }
     }
 
@@ -46,131 +83,97 @@ impl Variant {
     pub fn title(self) -> &'static str {
         match self {
             Self::Router => "plain router",
-            Self::CredentialInjector => "Envoy's credential_injector",
-            Self::FilterUnchecked => "Cloakroom without route check",
-            Self::Filter => "Cloakroom, cache hit",
+            Self::CredentialInjector => "credential_injector",
+            Self::JwtAuthn { algorithm: Algorithm::Rs256, cached: true } => "jwt_authn, RS256, cached",
+            Self::JwtAuthn { algorithm: Algorithm::Rs256, cached: false } => "jwt_authn, RS256, uncached",
+            Self::JwtAuthn { algorithm: Algorithm::Es256, cached: true } => "jwt_authn, ES256, cached",
+            Self::JwtAuthn { algorithm: Algorithm::Es256, cached: false } => "jwt_authn, ES256, uncached",
+            Self::Lua => "Lua, table look-up and swap",
+            Self::WasmNothing => "WASM that does nothing, raw",
+            Self::WasmNothingSdk => "WASM that does nothing, as SDK",
+            Self::ExtAuthz => "ext_authz over gRPC, swap",
+            Self::ExtProc => "ext_proc over gRPC, swap",
+            Self::Cloakroom => "Cloakroom as shipped, hit",
+            Self::CloakroomOtherwise if shipped::has_check() => "Cloakroom without RBAC check",
+            Self::CloakroomOtherwise => "Cloakroom and RBAC check, hit",
         }
     }
 
-    /// How often it has to ask the STS, once per token, before all of its answers are hits.
-    pub fn exchanges(self) -> usize {
-        match self {
-            Self::Router | Self::CredentialInjector => 0,
-            Self::FilterUnchecked | Self::Filter => credential::COUNT,
-        }
+    /// Whether it asks the STS, once per token, before all of its answers are hits.
+    pub fn exchanges(self) -> bool {
+        matches!(self, Self::Cloakroom | Self::CloakroomOtherwise)
     }
 
-    /// Starts an Envoy of one worker.
-    pub async fn start(self, envoy: &Path, filter: &Path, folder: &Path, peers: &Peers) -> Result<Edge> {
-        let bootstrap = folder.join(format!("{}.json", self.name()));
-        let admin = folder.join(format!("{}.sock", self.name()));
-        std::fs::write(&bootstrap, self.bootstrap(filter, &admin, peers)?.to_string())?;
+    /// The counter of Envoy that shows that it did its work, if there is one.
+    pub fn counter(self) -> Option<&'static str> {
+        self.proof().counter
+    }
+
+    /// Checks what the peers and Envoy's counter saw while `count` requests passed.
+    pub fn check(self, count: usize, sight: Sight, counted: Option<usize>) -> Result<()> {
+        let proof = self.proof();
+        let arrived = match proof.arrival {
+            Arrival::Native => sight.native,
+            Arrival::Issued => sight.issued,
+            Arrival::Own => sight.own,
+            Arrival::Bare => sight.bare,
+        };
+        let asked = if proof.asks { count } else { 0 };
+        let counted_right = counted.is_none_or(|counted| counted == count);
+        if sight.requests == count && arrived == count && sight.asked == asked && sight.exchanges == 0 && counted_right
+        {
+            return Ok(());
+        }
+        let (name, arrival) = (self.name(), proof.arrival);
+        Err(format!("{name}: of {count} requests not all arrived as {arrival:?}: {sight:?}, counter {counted:?}")
+            .into())
+    }
+
+    fn proof(self) -> Proof {
+        let (arrival, counter) = match self {
+            Self::Router => (Arrival::Native, None),
+            Self::CredentialInjector => (Arrival::Issued, Some("http.egress.credential_injector.injected")),
+            Self::JwtAuthn { cached: true, .. } => (Arrival::Bare, Some("http.egress.jwt_authn.jwt_cache_hit")),
+            Self::JwtAuthn { cached: false, .. } => (Arrival::Bare, Some("http.egress.jwt_authn.allowed")),
+            Self::WasmNothing | Self::WasmNothingSdk => (Arrival::Native, Some(nothing::COUNTER)),
+            Self::ExtAuthz | Self::ExtProc => (Arrival::Issued, None),
+            Self::Lua | Self::Cloakroom | Self::CloakroomOtherwise => (Arrival::Own, None),
+        };
+        Proof { arrival, counter, asks: matches!(self, Self::ExtAuthz | Self::ExtProc) }
+    }
+
+    /// Starts an Envoy. `label` tells it from others of this variant.
+    pub async fn start(self, ground: &Ground, traffic: &Traffic, workers: u32, label: &str) -> Result<Edge> {
+        let folder = ground.folder();
+        let bootstrap = folder.join(format!("{label}.json"));
+        let admin = folder.join(format!("{label}.sock"));
+        let filters = self.filters(ground, traffic, folder)?;
+        std::fs::write(&bootstrap, bootstrap::document(filters, ground, traffic, &admin).to_string())?;
         Edge::start(Start {
-            name: self.name(),
-            envoy,
+            name: label,
+            envoy: &ground.envoy,
             bootstrap: &bootstrap,
             admin,
-            log: folder.join(format!("{}.log", self.name())),
-            concurrency: 1,
+            log: folder.join(format!("{label}.log")),
+            concurrency: workers,
             log_level: "warning",
             component_log_level: None,
         })
         .await
     }
 
-    fn bootstrap(self, filter: &Path, admin: &PathBuf, peers: &Peers) -> Result<Value> {
-        let mut filters = match self {
+    fn filters(self, ground: &Ground, traffic: &Traffic, folder: &Path) -> Result<Vec<Value>> {
+        Ok(match self {
             Self::Router => Vec::new(),
-            Self::CredentialInjector => vec![credential_injector()],
-            Self::FilterUnchecked => shipped(filter)?.into_iter().take(1).collect(),
-            Self::Filter => shipped(filter)?,
-        };
-        filters.push(json!({
-            "name": "envoy.filters.http.router",
-            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}
-        }));
-        Ok(json!({
-            "admin": {"address": {"pipe": {"path": admin, "mode": 384}}},
-            "static_resources": {
-                "secrets": [{"name": "credential", "generic_secret": {
-                    "secret": {"inline_string": format!("Bearer {}", issued(0))}
-                }}],
-                "listeners": [{
-                    "name": "egress",
-                    "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
-                    "filter_chains": [{"filters": [{
-                        "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": {
-                            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-                            "stat_prefix": "egress",
-                            "stream_idle_timeout": "20s",
-                            "route_config": {"name": "egress", "virtual_hosts": [{
-                                "name": "all", "domains": ["*"],
-                                "routes": [{"name": "reports", "match": {"prefix": "/"}, "route": {"cluster": "service"}}]
-                            }]},
-                            "http_filters": filters
-                        }
-                    }]}]
-                }],
-                "clusters": [cluster("service", peers.service), cluster("sts", peers.sts.address())]
-            }
-        }))
+            Self::CredentialInjector => vec![native::credential_injector()],
+            Self::JwtAuthn { cached, .. } => vec![native::jwt_authn(&traffic.tokens, cached)?],
+            Self::Lua => vec![native::lua(&traffic.tokens, folder)?],
+            Self::WasmNothing => vec![nothing::filter(Exports::One, folder)?],
+            Self::WasmNothingSdk => vec![nothing::filter(Exports::Sdk, folder)?],
+            Self::ExtAuthz => vec![native::ext_authz()],
+            Self::ExtProc => vec![native::ext_proc()],
+            Self::Cloakroom => shipped::filters(&ground.filter, traffic)?,
+            Self::CloakroomOtherwise => shipped::filters_otherwise(&ground.filter, traffic)?,
+        })
     }
-}
-
-fn credential_injector() -> Value {
-    json!({
-        "name": "envoy.filters.http.credential_injector",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
-            "overwrite": true,
-            "credential": {
-                "name": "envoy.http.injected_credentials.generic",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
-                    "credential": {"name": "credential"},
-                    "header": "authorization"
-                }
-            }
-        }
-    })
-}
-
-/// All that `envoy/egress.yaml` has before the router, with routes of our own.
-fn shipped(filter: &Path) -> Result<Vec<Value>> {
-    let mut egress = Document::read("envoy/egress.yaml")?;
-    egress.edit_plugin(|settings| *settings = plugin())?;
-    let folder = filter.parent().unwrap_or(filter).to_string_lossy().into_owned();
-    egress.place(&Placement { folders: vec![("/usr/local/lib/cloakroom", folder)], ..Placement::default() });
-    let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
-    let mut filters = egress.0.pointer(filters).and_then(Value::as_array).cloned().unwrap_or_default();
-    match filters.pop() {
-        Some(router) if router["name"] == "envoy.filters.http.router" && !filters.is_empty() => Ok(filters),
-        _ => Err("envoy/egress.yaml has no HTTP filters that end in the router".into()),
-    }
-}
-
-fn plugin() -> Value {
-    json!({
-        "version": 1,
-        "listener": "egress",
-        "sts": {
-            "cluster": "sts", "authority": "sts.cloakroom.test", "path": "/oauth2/token", "timeout_ms": 5000,
-            "actor": "spiffe://cloakroom.test/edge/egress"
-        },
-        "routes": {"reports": {"exchange": {
-            "resource": "https://reports.gcp.cloakroom.test", "scope": "reports.read", "clusters": ["service"]
-        }}}
-    })
-}
-
-fn cluster(name: &str, address: SocketAddr) -> Value {
-    json!({
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {
-            "socket_address": {"address": address.ip(), "port_value": address.port()}
-        }}}]}]}
-    })
 }

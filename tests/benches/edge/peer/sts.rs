@@ -1,0 +1,48 @@
+//! An STS that exchanges any token for the one that belongs to its workload. Its tokens outlive the bench.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use harness::{Result, server::Server};
+use token::{
+    message::{ExchangeRequest, ExchangeResponse},
+    secret::Secret,
+    token_type::TokenType,
+};
+use tokio::net::TcpListener;
+
+use super::{Seen, count};
+use crate::credential;
+
+pub(super) fn start(listener: TcpListener, seen: Arc<Seen>) -> Result<Server> {
+    Server::plain(listener, Router::new().route("/oauth2/token", post(exchange)).with_state(seen), |stream| stream)
+}
+
+async fn exchange(State(seen): State<Arc<Seen>>, form: Bytes) -> Response {
+    count(&seen.exchanges);
+    match answer(&form) {
+        Some(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        None => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+fn answer(form: &[u8]) -> Option<String> {
+    let request = ExchangeRequest::from_form(form).ok()?;
+    let number = credential::workload(request.subject_token.expose())?;
+    let response = ExchangeResponse {
+        access_token: Secret::new(credential::issued(number).ok()?),
+        issued_token_type: TokenType::AccessToken.urn().into(),
+        token_type: "Bearer".into(),
+        expires_in: 24 * 3600,
+        scope: Some("reports.read".into()),
+        authorization_details: Vec::new(),
+    };
+    response.to_json().ok()
+}
