@@ -15,6 +15,9 @@ mod refusal;
 /// Every fact of a decision, changed on a warm cache.
 mod facts;
 
+/// Where an exchanged token goes.
+mod destination;
+
 /// Tokens in logs: none.
 mod secrecy;
 
