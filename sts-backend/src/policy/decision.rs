@@ -8,7 +8,11 @@ use cedar_policy::{
 };
 use token::{claims::Scope, reason::Reason};
 
-use super::{Denial, Policy, annotation::Terms, slice::Slices};
+use super::{
+    Denial, Policy,
+    annotation::Terms,
+    slice::{Slice, Slices},
+};
 use crate::{actor::VerifiedActor, identity::VerifiedSubject, refusal::Refusal, request::Asked, target::Target};
 
 /// Everything one decision reads.
@@ -33,8 +37,7 @@ impl<'q> Question<'q> {
         let entities = self.entities([Ok(Entity::with_uid(principal.clone())), self.workload_entity()]);
         let answer = entities.and_then(|entities| {
             let request = request(&principal, &self.policy.names.act_for, &resource, Context::empty())?;
-            let response = self.policy.authorizer.is_authorized(&request, &slice.all, &entities);
-            Ok((response, self.naming(&slice.scopes, &request, &entities)))
+            Ok(self.judge(slice, &request, &entities))
         });
         let (response, nearest) = answer.map_err(|error| self.broken(Reason::ActorNotPermitted, &error))?;
         if is_allowed(&response) {
@@ -83,10 +86,7 @@ impl<'q> Question<'q> {
         let slice = slices.of(&resource);
         let answer = self.entities([self.workload_entity(), self.target_entity(&resource)]).and_then(|entities| {
             let request = request(&principal, action, &resource, self.context(scope)?)?;
-            let response = self.policy.authorizer.is_authorized(&request, &slice.all, &entities);
-            let nearest =
-                if is_allowed(&response) { Vec::new() } else { self.naming(&slice.scopes, &request, &entities) };
-            Ok((response, nearest))
+            Ok(self.judge(slice, &request, &entities))
         });
         let (response, nearest) = answer.map_err(|error| self.broken(Reason::PolicyDenied, &error))?;
         if is_allowed(&response) {
@@ -101,6 +101,13 @@ impl<'q> Question<'q> {
                 .got(format!("{} for {} ({})", self.subject.name(), self.target.resource, self.target.name))
                 .wanted("a permit that names the workload and the destination, and whose conditions hold");
         Ok((Vec::new(), Some(explain(refusal, &response, &nearest, slices))))
+    }
+
+    /// The answer, and if it is no, the permits that come nearest: to name them takes another evaluation.
+    fn judge(&self, slice: &Slice, request: &Request, entities: &Entities) -> (Response, Vec<String>) {
+        let response = self.policy.authorizer.is_authorized(request, &slice.all, entities);
+        let nearest = if is_allowed(&response) { Vec::new() } else { self.naming(&slice.scopes, request, entities) };
+        (response, nearest)
     }
 
     /// The permits whose scope names the request, whatever their conditions say.
