@@ -32,7 +32,6 @@ pub struct VerifiedSubject {
     subject: String,
     attributes: Vec<(&'static str, String)>,
     expires_at: u64,
-    token_fingerprint: String,
 }
 
 impl VerifiedSubject {
@@ -67,7 +66,6 @@ impl VerifiedSubject {
             subject,
             attributes,
             expires_at,
-            token_fingerprint: token.fingerprint(),
         })
     }
 
@@ -82,7 +80,6 @@ impl VerifiedSubject {
             subject: "job".into(),
             attributes: attributes.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
             expires_at: u64::MAX,
-            token_fingerprint: String::new(),
         }
     }
 
@@ -119,11 +116,6 @@ impl VerifiedSubject {
     /// When its token dies, in seconds since the epoch. Nothing issued on its strength may outlive it.
     pub fn expires_at(&self) -> u64 {
         self.expires_at
-    }
-
-    /// The digest of its token.
-    pub fn token_fingerprint(&self) -> &str {
-        &self.token_fingerprint
     }
 }
 
