@@ -1,12 +1,12 @@
 //! How many exchanges one core carries, from the form's bytes to the recorded token, and what each part of it costs.
 //!
 //! `cargo bench --bench sts` measures; `-- --quick`, or a run without `cargo bench`, does the same for an instant, to hold the
-//! bench itself to work. Variants take turns in rounds, so that what the machine does meanwhile hits all of them alike; the
-//! median of the rounds counts and the spread is told. "Per core" is per second of processor time, that of the store's thread
-//! and of the disk's flushes included.
+//! bench itself to work; `-- exchange`, `rotation` or `signature` measures that part alone. Variants take turns in rounds, so
+//! that what the machine does meanwhile hits all of them alike; the median of the rounds counts and the spread is told. "Per
+//! core" is per second of processor time, that of the store's thread and of the disk's flushes included.
 //!
-//! Nothing is kept between exchanges, so that each makes a token of its own; but where workloads' tokens are rotated, which is
-//! about that.
+//! Nothing is kept between exchanges, so that each makes a token of its own, but where the workloads' tokens are rotated: that
+//! part is about what is kept.
 
 use std::time::Duration;
 
@@ -44,16 +44,18 @@ fn main() {
             workloads: 10_000,
         }
     };
+    let parts: Vec<_> = ["exchange", "rotation", "signature"].into_iter().filter(|part| has(part)).collect();
+    let wanted = |part| parts.is_empty() || parts.contains(&part);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let world = runtime.block_on(World::start());
     let report = Report {
         quick,
         plan,
-        exchanges: runtime.block_on(exchange::measure(&plan, &world)),
-        rotations: runtime.block_on(rotation::measure(&plan, &world)),
-        signatures: signature::measure(&plan),
+        exchanges: if wanted("exchange") { runtime.block_on(exchange::measure(&plan, &world)) } else { Vec::new() },
+        rotations: wanted("rotation").then(|| runtime.block_on(rotation::measure(&plan, &world))),
+        signatures: if wanted("signature") { signature::measure(&plan) } else { Vec::new() },
     };
     print!("{}", report.table());
     let path = report.write().unwrap();
-    println!("\nwritten to {}", path.display());
+    println!("written to {}", path.display());
 }

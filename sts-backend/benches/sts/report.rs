@@ -1,7 +1,7 @@
 //! The figures, as a table and as JSON.
 
 use std::{
-    fmt::Write,
+    fmt::{self, Write},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -14,14 +14,14 @@ use crate::{
     signature,
 };
 
-/// Everything that was measured.
+/// Everything that was measured: the parts that were asked for.
 #[derive(Serialize)]
 pub struct Report {
     /// Too short to be believed: only shows that the bench works.
     pub quick: bool,
     pub plan: Plan,
     pub exchanges: Vec<exchange::Measured>,
-    pub rotations: rotation::Rotations,
+    pub rotations: Option<rotation::Rotations>,
     pub signatures: Vec<signature::Measured>,
 }
 
@@ -33,13 +33,23 @@ impl Report {
             text.push_str("quick run: the figures mean nothing\n\n");
         }
         // Writing to a `String` cannot fail.
-        _ = writeln!(
+        _ = self.write_exchanges(&mut text);
+        _ = self.write_rotations(&mut text);
+        _ = self.write_signatures(&mut text);
+        text
+    }
+
+    fn write_exchanges(&self, text: &mut String) -> fmt::Result {
+        if self.exchanges.is_empty() {
+            return Ok(());
+        }
+        writeln!(
             text,
             "{:7} {:>8} {:17} {:6} {:>7} {:>26} {:>9} {:>10}",
             "subject", "policies", "on", "store", "at once", "exchanges/s per core", "us each", "per second"
-        );
+        )?;
         for one in &self.exchanges {
-            _ = writeln!(
+            writeln!(
                 text,
                 "{:7} {:>8} {:17} {:6} {:>7} {:>26} {:>9.1} {:>10.0}",
                 one.subject,
@@ -50,34 +60,46 @@ impl Report {
                 spread(&one.per_core),
                 1e6 / one.per_core.median,
                 one.per_second.median
-            );
+            )?;
         }
-        _ = writeln!(
+        writeln!(text)
+    }
+
+    fn write_rotations(&self, text: &mut String) -> fmt::Result {
+        let Some(rotations) = &self.rotations else { return Ok(()) };
+        writeln!(
             text,
-            "\n{:7} {:6} {:>9} {:13} {:>5} {:>26} {:>9} {:>10}",
-            "rotated", "store", "workloads", "kept", "hits", "exchanges/s per core", "us each", "per second"
-        );
-        for one in &self.rotations.measured {
-            _ = writeln!(
+            "{:7} {:6} {:>9} {:13} {:>5} {:>26} {:>6} {:>9} {:>10}",
+            "rotated", "store", "workloads", "kept", "hits", "exchanges/s per core", "times", "us each", "per second"
+        )?;
+        for one in &rotations.measured {
+            writeln!(
                 text,
-                "{:7} {:6} {:>9} {:13} {:>4.0}% {:>26} {:>9.1} {:>10.0}",
+                "{:7} {:6} {:>9} {:13} {:>4.0}% {:>26} {:>6.2} {:>9.1} {:>10.0}",
                 one.subject,
                 one.store,
                 one.workloads,
                 one.kept,
                 100.0 * one.hits,
                 spread(&one.per_core),
+                rotations.times(one),
                 1e6 / one.per_core.median,
                 one.per_second.median
-            );
+            )?;
         }
-        _ = writeln!(text, "one kept token takes {:.0} bytes", self.rotations.entry);
-        _ = writeln!(text, "\n{:14} {:11} {:>26} {:>9}", "operation", "library", "operations/s per core", "us each");
+        writeln!(text, "one kept token takes {:.0} bytes\n", rotations.entry)
+    }
+
+    fn write_signatures(&self, text: &mut String) -> fmt::Result {
+        if self.signatures.is_empty() {
+            return Ok(());
+        }
+        writeln!(text, "{:14} {:11} {:>26} {:>9}", "operation", "library", "operations/s per core", "us each")?;
         for one in &self.signatures {
             let each = 1e6 / one.per_core.median;
-            _ = writeln!(text, "{:14} {:11} {:>26} {each:>9.1}", one.operation, one.library, spread(&one.per_core));
+            writeln!(text, "{:14} {:11} {:>26} {each:>9.1}", one.operation, one.library, spread(&one.per_core))?;
         }
-        text
+        writeln!(text)
     }
 
     /// Writes `bench/sts.json` in the target folder and says where that is.

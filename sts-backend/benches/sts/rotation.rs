@@ -51,6 +51,15 @@ pub struct Rotations {
     pub entry: f64,
 }
 
+impl Rotations {
+    /// How many times as fast `one` is as the service that keeps nothing, in the same run.
+    pub fn times(&self, one: &Measured) -> f64 {
+        let same = |other: &&Measured| (other.subject, other.store) == (one.subject, one.store);
+        let without = self.measured.iter().find(same).expect("the first of them keeps nothing");
+        one.per_core.median / without.per_core.median
+    }
+}
+
 /// What the service has kept of the workloads' first tokens.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ages {
