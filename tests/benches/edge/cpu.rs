@@ -4,18 +4,34 @@ use std::{fs, time::Duration};
 
 use harness::Result;
 
-/// CPU time of a process, all threads, user and system together.
-///
-/// The scheduler's own account has nanoseconds. Where the kernel keeps none, the clock ticks of `stat` have to do.
-pub fn used(pid: u32) -> Result<Duration> {
-    let mut nanoseconds = 0;
-    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-        match fs::read_to_string(thread?.path().join("schedstat")) {
-            Ok(text) => nanoseconds += text.split(' ').next().unwrap_or_default().parse::<u64>()?,
-            Err(_) => return ticks(pid),
+/// The scheduler's account of a process, all threads together.
+#[derive(Clone, Copy, Debug)]
+pub struct Account {
+    /// CPU time, user and system.
+    pub used: Duration,
+    /// Time for which a thread could have run and had no core.
+    pub waited: Duration,
+}
+
+impl Account {
+    /// Until now. Where the kernel keeps no account in nanoseconds, the clock ticks of `stat` have to do.
+    pub fn of(pid: u32) -> Result<Self> {
+        let (mut used, mut waited) = (0, 0);
+        for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+            let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else {
+                return Ok(Self { used: ticks(pid)?, waited: Duration::ZERO });
+            };
+            let mut fields = text.split_whitespace().map(str::parse::<u64>);
+            used += fields.next().ok_or("an empty schedstat")??;
+            waited += fields.next().ok_or("a short schedstat")??;
         }
+        Ok(Self { used: Duration::from_nanos(used), waited: Duration::from_nanos(waited) })
     }
-    Ok(Duration::from_nanos(nanoseconds))
+
+    /// What came after `earlier`. A thread that ended meanwhile takes its part of the account with it.
+    pub fn since(self, earlier: Self) -> Self {
+        Self { used: self.used.saturating_sub(earlier.used), waited: self.waited.saturating_sub(earlier.waited) }
+    }
 }
 
 /// Memory of a process that is in RAM, in bytes.

@@ -42,7 +42,7 @@ impl Tokens {
 
     /// Tokens with signatures of the right length that nobody can verify, which the filter never tries: quickly made.
     pub fn unsigned(count: usize) -> Result<Self> {
-        let native = (0..count).map(|number| nobodys(number));
+        let native = (0..count).map(nobodys);
         Ok(Self { native: native.collect::<Result<_>>()?, jwks: None })
     }
 }

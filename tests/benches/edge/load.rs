@@ -21,6 +21,9 @@ use crate::request::Traffic;
 /// Requests under way at most; as many as a busy workload's client pool holds.
 pub const LANES: usize = 32;
 
+/// For a whole run.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// When the next request is sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
@@ -82,14 +85,13 @@ impl Load {
         let running: Vec<_> =
             self.lanes.drain(..).map(|lane| local.spawn_local(drive(lane, Rc::clone(&dispatch)))).collect();
         let lanes = &mut self.lanes;
-        local
-            .run_until(async move {
-                for lane in running {
-                    lanes.push(lane.await??);
-                }
-                Ok::<_, harness::Error>(())
-            })
-            .await?;
+        let all = local.run_until(async move {
+            for lane in running {
+                lanes.push(lane.await??);
+            }
+            Ok::<_, harness::Error>(())
+        });
+        tokio::time::timeout(PATIENCE, all).await.map_err(|_| format!("{count} requests took over {PATIENCE:?}"))??;
         let elapsed = dispatch.started.elapsed();
         let mut latencies = dispatch.latencies.take();
         latencies.sort_unstable();

@@ -12,8 +12,10 @@
 //! The same requests go through Envoys of one worker each. Each round visits all of them, in another order each time, and what
 //! a request costs above the plain router is taken within its round ([`measure`]). Counted is Envoy's own CPU time over a
 //! fixed number of requests. The load and everything behind Envoy are this process, on another core where there is one; what
-//! the services that Envoy asks cost is therefore not counted, and weighs on nothing but the rate. That each variant did its
-//! work is checked from what the service saw, and from Envoy's counters.
+//! the services that Envoy asks cost is therefore not counted, and weighs on rate and latency only. Not all do the same job:
+//! `jwt_authn` verifies and removes the token, the WASM that does nothing passes it on, `credential_injector` and the services
+//! swap in one token for all, Lua and the filter each workload's own. That each did its job is checked from what the service
+//! saw, and from Envoy's counters.
 
 mod bootstrap;
 mod cpu;

@@ -41,6 +41,8 @@ pub struct Sample {
     /// Latency at moderate load, in microseconds.
     pub p50: f64,
     pub p99: f64,
+    /// How long Envoy and the load had no core when they could have run, as a part of the time it took.
+    pub waited: f64,
 }
 
 /// What a variant did in one round, and what the router did, on average, just before and just after.
@@ -153,7 +155,7 @@ impl Field {
 /// The order of a round: it starts with another variant each time, and runs backwards every other time.
 fn order(round: usize, count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).map(|turn| (round + turn) % count).collect();
-    if round % 2 == 1 {
+    if !round.is_multiple_of(2) {
         order.reverse();
     }
     order
@@ -166,6 +168,7 @@ impl Sample {
             rate: f64::midpoint(self.rate, other.rate),
             p50: f64::midpoint(self.p50, other.p50),
             p99: f64::midpoint(self.p99, other.p99),
+            waited: f64::midpoint(self.waited, other.waited),
         }
     }
 }

@@ -58,7 +58,8 @@ pub fn heading(plan: &Plan) -> String {
     format!(
         "\nMedians (least to most) of {} rounds, against the plain router around each measurement. One Envoy worker, {} cores.\n\
          CPU is Envoy's own, over {} requests on {LANES} lanes as fast as they go; latency is at {:.0} % of the router's rate,\n\
-         over {} requests, from the moment each should have been sent. Tokens of {} bytes.\n",
+         over {} requests, from the moment each should have been sent. Tokens of {} bytes. Where Envoy and the load wait for a\n\
+         core, the machine is not quiet.\n",
         plan.rounds,
         plan.cores.len(),
         plan.requests,
@@ -70,8 +71,12 @@ pub fn heading(plan: &Plan) -> String {
 
 /// A table for the terminal.
 pub fn table(comparison: &Comparison) -> String {
-    let mut text =
-        format!("\n{} (latency at {:.0} requests per second)\n\n", comparison.title, comparison.moderate_rate);
+    let mut text = format!(
+        "\n{} (latency at {:.0} requests per second; Envoy and load waited for a core, % of the time: {})\n\n",
+        comparison.title,
+        comparison.moderate_rate,
+        waited(comparison)
+    );
     _ = writeln!(
         text,
         "{:<31} {:>23} {:>22} {:>7} {:>19} {:>8} {:>8} {:>19} {:>5}",
@@ -98,6 +103,12 @@ pub fn table(comparison: &Comparison) -> String {
     text
 }
 
+/// For how many percent of the time Envoy and the load had no core: the measure of how quiet the machine was.
+fn waited(comparison: &Comparison) -> Spread {
+    let pairs = comparison.measured.iter().flat_map(|measured| &measured.pairs);
+    Spread::of(pairs.map(|pair| pair.own.waited * 100.0))
+}
+
 /// The results of a table as data.
 pub fn data(comparisons: &[Comparison]) -> Value {
     let group = |comparison: &Comparison| {
@@ -110,6 +121,7 @@ pub fn data(comparisons: &[Comparison]) -> Value {
         let value = json!({
             "title": comparison.title,
             "moderate_requests_per_second": comparison.moderate_rate.round(),
+            "waited_for_a_core_percent": waited(comparison).json(),
             "variants": Value::Object(variants.collect::<Map<_, _>>()),
         });
         (comparison.name.clone(), value)

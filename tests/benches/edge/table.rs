@@ -6,6 +6,8 @@ mod protocols;
 mod routes;
 mod start;
 
+use std::rc::Rc;
+
 use harness::Result;
 use serde_json::{Value, json};
 
@@ -14,9 +16,13 @@ use crate::{
     measure::{self, Comparison, Group},
     plan::{Plan, Table},
     report::{self, Row},
+    request::Traffic,
     statistic::Spread,
     variant::Variant,
 };
+
+/// What a hit may cost with many routes or tokens, against what it costs with few.
+const GROWTH: f64 = 1.1;
 
 /// Measures a table and prints it. Returns its results as data.
 pub async fn measure(plan: &Plan, ground: &Ground, table: Table) -> Result<Value> {
@@ -40,7 +46,8 @@ pub async fn measure(plan: &Plan, ground: &Ground, table: Table) -> Result<Value
         _ => {
             let growth = growth(&comparisons);
             println!();
-            growth.iter().for_each(|one| println!("{}", one.text()));
+            let aim = (table != Table::Protocols).then_some(GROWTH);
+            growth.iter().for_each(|one| println!("{}", one.text(aim)));
             let mut data = report::data(&comparisons);
             for one in &growth {
                 data[&one.name]["against_first"] = one.json();
@@ -51,8 +58,8 @@ pub async fn measure(plan: &Plan, ground: &Ground, table: Table) -> Result<Value
 }
 
 /// A plain router and Cloakroom, with the same traffic.
-fn duel(name: String, title: String, traffic: std::rc::Rc<crate::request::Traffic>) -> Group {
-    let others = vec![(Variant::Cloakroom, std::rc::Rc::clone(&traffic))];
+fn duel(name: String, title: String, traffic: Rc<Traffic>) -> Group {
+    let others = vec![(Variant::Cloakroom, Rc::clone(&traffic))];
     Group { name, title, traffic, others }
 }
 
@@ -68,9 +75,11 @@ struct Growth {
 }
 
 impl Growth {
-    fn text(&self) -> String {
+    fn text(&self, aim: Option<f64>) -> String {
         let Self { title, first, more, ratio, .. } = self;
-        format!("a hit adds {more} µs more with {title} than with {first}: {ratio:.2} times as much")
+        let judged = aim.map(|aim| format!(", at most {aim:.2} is the aim: {}", judge(*ratio, aim)));
+        let judged = judged.unwrap_or_default();
+        format!("a hit adds {more} µs more with {title} than with {first}: {ratio:.2} times as much{judged}")
     }
 
     fn json(&self) -> Value {
@@ -96,6 +105,10 @@ fn growth(comparisons: &[Comparison]) -> Vec<Growth> {
         }
     };
     rest.iter().map(against).collect()
+}
+
+fn judge(value: f64, most: f64) -> &'static str {
+    if value <= most { "kept" } else { "MISSED" }
 }
 
 /// What a comparison says of a variant.

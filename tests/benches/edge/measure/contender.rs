@@ -1,12 +1,15 @@
 //! One Envoy and its client.
 
-use std::{rc::Rc, time::Duration};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use harness::{Result, edge::Edge, process::Signal};
 
 use super::{Pair, Sample};
 use crate::{
-    cpu,
+    cpu::{self, Account},
     ground::Ground,
     load::{Load, Pace},
     plan::Plan,
@@ -65,11 +68,13 @@ impl Contender {
         self.edge.process().signal(Signal::Continue);
         let (seen, counted) = (ground.peers.sight(), self.counted().await?);
         self.load.run(plan.settle, Pace::Free).await?;
-        let used = cpu::used(pid)?;
+        let start = (Account::of(pid)?, Account::of(std::process::id())?, Instant::now());
         let free = self.load.run(plan.requests, Pace::Free).await?;
-        let used = cpu::used(pid)?.saturating_sub(used);
+        let used = Account::of(pid)?.since(start.0).used;
         self.load.run(plan.settle, Pace::Every(between)).await?;
         let moderate = self.load.run(plan.moderate, Pace::Every(between)).await?;
+        let waited = Account::of(pid)?.since(start.0).waited + Account::of(std::process::id())?.since(start.1).waited;
+        let waited = waited.as_secs_f64() / start.2.elapsed().as_secs_f64();
         let now = self.counted().await?;
         let counted = now.and_then(|now| Some(now - counted?));
         self.variant.check(
@@ -84,6 +89,7 @@ impl Contender {
             rate: count / free.elapsed.as_secs_f64(),
             p50: quantile(&moderate.latencies, 0.5),
             p99: quantile(&moderate.latencies, 0.99),
+            waited,
         })
     }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use harness::Result;
 
-use super::row;
+use super::{judge, row};
 use crate::{
     credential::{self, Algorithm, Tokens},
     measure::{Comparison, Group},
@@ -43,7 +43,6 @@ pub(super) fn verdict(comparisons: &[Comparison]) -> String {
     let Some(row) = comparisons.first().and_then(|comparison| row(comparison, Variant::Cloakroom)) else {
         return String::new();
     };
-    let judge = |value: f64, most: f64| if value <= most { "kept" } else { "MISSED" };
     let (added, p99) = (row.added.median, row.p99_ratio.median);
     format!(
         "\na hit adds {added:.1} µs, at most {ADDED:.0} is the aim: {}\nits p99 is {p99:.2} of the router's, at most {P99:.2} is the aim: {}\n",

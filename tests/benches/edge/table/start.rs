@@ -95,7 +95,7 @@ impl Round {
             let label = format!("start-{workers}-{round}-{}", variant.name());
             Start::run(ground, traffic, workers, variant, &label).await
         };
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             let router = start(Variant::Router).await?;
             return Ok(Self { router, cloakroom: start(Variant::Cloakroom).await? });
         }
