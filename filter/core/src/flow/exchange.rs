@@ -88,13 +88,14 @@ impl Flow {
                 Lease::Taken(ticket) => Some(ticket),
                 Lease::Alone => None,
             };
-            return match self.admit(id, now) {
-                Ok(call) => self.ask(id, lease, call, now).map_or(Next::Nothing, Next::Ask),
-                Err(held) => match self.held_back(host, id, lease, held, now) {
-                    Some(settled) => Next::Settled(settled),
-                    None => Next::Nothing,
-                },
+            let next = match self.admit(id, now) {
+                Ok(call) => self.ask(id, lease, call, now).map(Next::Ask),
+                Err(held) => self.held_back(host, id, lease, held, now).map(Next::Settled),
             };
+            // Where nobody has to be told, those behind it in the queue must not wait for that.
+            if let Some(next) = next {
+                return next;
+            }
         }
         Next::Nothing
     }
