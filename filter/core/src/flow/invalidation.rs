@@ -5,6 +5,7 @@ use crate::{
     config::RouteMode,
     credential,
     key::Subject,
+    pending::State,
     request::{self, Headers},
     shared::Host,
     strikes::Consequence,
@@ -27,8 +28,10 @@ impl Flow {
         if let Some(shared) = &self.shared {
             shared.invalidate(host, &key, Some(&issued.header_value), now);
         }
-        // What is under way was asked for before this, and may be the same token.
-        if let Some(exchange) = self.pending.of_key(&key) {
+        // What the STS was asked for before this may be the same token. What it is asked for from now on is another.
+        if let Some(exchange) = self.pending.of_key(&key)
+            && matches!(exchange.state, State::Asked { .. })
+        {
             exchange.invalidated = true;
         }
     }
