@@ -283,7 +283,6 @@ impl Flow {
             shared.release(host, lease);
         }
         let exchange = self.pending.take(id)?;
-        self.end_source(&exchange, false, now);
         Some(self.settle(exchange, Err(Rc::new(refusal)), CallResult::Unavailable, None, now))
     }
 
@@ -333,7 +332,9 @@ impl Flow {
         asked: Option<Now>,
         now: Now,
     ) -> Settled {
-        self.end_source(&exchange, result == CallResult::Refused, now);
+        // An STS in trouble of its own is not the source's doing.
+        let refused = judged.as_ref().is_err_and(|refusal| refusal.is_final());
+        self.end_source(&exchange, refused, now);
         let (route, index, key) = (Arc::clone(&exchange.route), exchange.index, exchange.key.clone());
         let renewal = matches!(exchange.purpose, Purpose::Renewal(_));
         let took_ms = asked.map(|asked| now.steady_ms.saturating_sub(asked.steady_ms));
