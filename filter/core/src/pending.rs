@@ -59,18 +59,34 @@ pub enum State {
     /// Another worker asks.
     Following,
     /// The STS was asked.
-    Asked {
-        at: Now,
-        /// The right to answer for all workers, if it could be had.
-        lease: Option<shared::Ticket>,
-        call: breaker::Ticket,
-    },
+    Asked(Call),
+}
+
+/// A call to the STS.
+#[derive(Debug)]
+pub struct Call {
+    pub at: Now,
+    /// The right to answer for all workers, if it could be had.
+    pub lease: Option<shared::Ticket>,
+    /// What the breaker has to be told of it.
+    pub ticket: breaker::Ticket,
 }
 
 impl Exchange {
     /// How many requests wait for it.
     pub fn waiting(&self) -> usize {
         self.waiters.len()
+    }
+
+    /// Ends the call that is under way for it; `None` if none is.
+    pub fn end_call(&mut self) -> Option<Call> {
+        match std::mem::replace(&mut self.state, State::Queued) {
+            State::Asked(call) => Some(call),
+            other => {
+                self.state = other;
+                None
+            }
+        }
     }
 
     /// Those who wait, in the order in which they came.
@@ -257,8 +273,8 @@ impl Pending {
 
     /// The exchanges whose call should have ended `longest_ms` after it was made, and has not.
     pub fn overdue(&self, longest_ms: u64, now: Now) -> Vec<u64> {
-        let over = |(id, exchange): (&u64, &Exchange)| match exchange.state {
-            State::Asked { at, .. } if at.after(longest_ms).passed_steadily(now) => Some(*id),
+        let over = |(id, exchange): (&u64, &Exchange)| match &exchange.state {
+            State::Asked(call) if call.at.after(longest_ms).passed_steadily(now) => Some(*id),
             _ => None,
         };
         self.exchanges.iter().filter_map(over).collect()

@@ -79,8 +79,8 @@ pub fn judge(answer: Answer<'_>, route: &ExchangeRoute, subject: &Secret) -> Res
     Ok(Accepted { issued: Rc::new(issued), expires_in: response.expires_in })
 }
 
-/// How a refusal counts.
-pub fn call_result(judged: &Result<Accepted, Refusal>) -> CallResult {
+/// How an answer counts, by what was made of it.
+pub fn call_result<T>(judged: &Result<T, Refusal>) -> CallResult {
     match judged.as_ref().map_err(Refusal::reason) {
         Ok(_) => CallResult::Ok,
         Err(Some(Reason::StsUnavailable | Reason::StsReplyInvalid)) => CallResult::Unavailable,

@@ -14,7 +14,7 @@ use crate::{
     config::ExchangeRoute,
     jitter::between,
     life::{Came, Life, Terms, Upkeep, subject_exp},
-    pending::{Exchange, Purpose, State, Waiter},
+    pending::{Call, Exchange, Purpose, State, Waiter},
     refusal::Refusal,
     reply::{self, Accepted, Answer, CallResult},
     shared::{self, Found, Host, Lease, Published},
@@ -89,7 +89,7 @@ impl Flow {
                 Lease::Alone => None,
             };
             let next = match self.admit(id, now) {
-                Ok(call) => self.ask(id, lease, call, now).map(Next::Ask),
+                Ok(ticket) => self.ask(id, lease, ticket, now).map(Next::Ask),
                 Err(held) => self.held_back(host, id, lease, held, now).map(Next::Settled),
             };
             // Where nobody has to be told, those behind it in the queue must not wait for that.
@@ -108,9 +108,9 @@ impl Flow {
         }
     }
 
-    fn ask(&mut self, id: u64, lease: Option<shared::Ticket>, call: breaker::Ticket, now: Now) -> Option<Ask> {
+    fn ask(&mut self, id: u64, lease: Option<shared::Ticket>, ticket: breaker::Ticket, now: Now) -> Option<Ask> {
         let exchange = self.pending.get_mut(id)?;
-        exchange.state = State::Asked { at: now, lease, call };
+        exchange.state = State::Asked(Call { at: now, lease, ticket });
         let facts = exchange.key.facts();
         let context = RequestContext {
             actor: Some(facts.actor.clone()),
@@ -136,16 +136,14 @@ impl Flow {
     /// for anew.
     pub fn on_answer(&mut self, host: &mut dyn Host, id: u64, answer: Answer<'_>, now: Now) -> Option<Settled> {
         let exchange = self.pending.get_mut(id)?;
-        let State::Asked { at: asked, lease, call } = std::mem::replace(&mut exchange.state, State::Queued) else {
-            return None;
-        };
+        let Call { at: asked, lease, ticket } = exchange.end_call()?;
         let judged = reply::judge(answer, &exchange.route, exchange.key.subject_token());
-        let result = reply::call_result(&judged);
         let outcome = if answered(&judged) { breaker::Outcome::Answered } else { breaker::Outcome::Unavailable };
-        self.breaker.report(call, outcome, now);
+        self.breaker.report(ticket, outcome, now);
         let judged = judged.and_then(|accepted| self.entry(id, accepted, asked, now)).map_err(|refusal| {
             if refusal.is_final() { refusal } else { refusal.retry_after(Breaker::retry_after_s(self.jitter.draw())) }
         });
+        let result = reply::call_result(&judged);
         let invalidated = self.publish(host, id, lease, &judged, now);
         if invalidated && judged.is_ok() {
             return self.ask_anew(host, id, now);

@@ -30,7 +30,7 @@ impl Flow {
         }
         // What the STS was asked for before this may be the same token. What it is asked for from now on is another.
         if let Some(exchange) = self.pending.of_key(&key)
-            && matches!(exchange.state, State::Asked { .. })
+            && matches!(exchange.state, State::Asked(_))
         {
             exchange.invalidated = true;
         }
