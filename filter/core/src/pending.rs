@@ -280,9 +280,9 @@ impl Pending {
         self.exchanges.iter().filter_map(over).collect()
     }
 
-    /// Ends the waits that have lasted too long. The exchanges go on, for the cache.
-    pub fn impatient(&mut self, now: Now) -> Vec<(u64, Waiter)> {
-        let mut ended = Vec::new();
+    /// Ends the waits that have lasted too long, by exchange. The exchanges go on, for the cache.
+    pub fn impatient(&mut self, now: Now) -> BTreeMap<u64, Vec<Waiter>> {
+        let mut ended: BTreeMap<_, Vec<_>> = BTreeMap::new();
         while let Some((until, stream, id)) = self.waits.front().copied() {
             if !until.passed_steadily(now) {
                 break;
@@ -293,7 +293,7 @@ impl Pending {
             {
                 self.by_stream.remove(&stream);
                 self.waiting_bytes = self.waiting_bytes.saturating_sub(size(&waiter));
-                ended.push((id, waiter));
+                ended.entry(id).or_default().push(waiter);
             }
         }
         ended

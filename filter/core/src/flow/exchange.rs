@@ -353,14 +353,17 @@ impl Flow {
     /// Tells those who have waited for too long.
     pub(super) fn tell_impatient(&mut self, now: Now) -> Vec<Settled> {
         let mut settled = Vec::new();
-        for (id, waiter) in self.pending.impatient(now) {
+        for (id, waiters) in self.pending.impatient(now) {
             let Some(exchange) = self.pending.get_mut(id) else { continue };
-            let refusal =
-                Rc::new(Refusal::new(Reason::StsUnavailable).detail("the token service did not answer in time"));
+            let refusal = Refusal::new(Reason::StsUnavailable)
+                .detail("the token service did not answer in time")
+                .retry_after(Breaker::retry_after_s(self.jitter.draw()));
+            let judged = Err(Rc::new(refusal));
             let (route, index) = (Arc::clone(&exchange.route), exchange.index);
+            let deliveries = waiters.into_iter().map(|waiter| deliver(waiter, &judged, (&route, index), false));
             settled.push(Settled {
                 fingerprint: exchange.key.fingerprint(),
-                deliveries: vec![deliver(waiter, &Err(refusal), (&route, index), false)],
+                deliveries: deliveries.collect(),
                 route,
                 index,
                 result: CallResult::Unavailable,
