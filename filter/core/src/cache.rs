@@ -90,8 +90,9 @@ impl Cache {
         self.issued.key_at(ticket)
     }
 
-    /// Keeps a token to the end of its life, in place of the key's last one. `None`: there is no room for it.
-    pub fn keep(&mut self, key: Key, entry: Entry, now: Now) -> Option<Ticket> {
+    /// Keeps a token to the end of its life, in place of the key's last one. `None`: there is no room for it. `pushed_out` is
+    /// told which others had to go for it.
+    pub fn keep(&mut self, key: Key, entry: Entry, now: Now, pushed_out: impl FnMut(Ticket)) -> Option<Ticket> {
         self.refusals.remove(&key);
         let Entry { issued, life, .. } = &entry;
         let size = key.size().saturating_add(issued.header_value.expose().len()).saturating_add(
@@ -99,7 +100,7 @@ impl Cache {
             issued.constraints.len().saturating_mul(512),
         );
         let until = life.usable_until;
-        self.issued.insert(key, entry, size, until, now)
+        self.issued.insert(key, entry, size, until, now, pushed_out)
     }
 
     /// Keeps a refusal. What it says of the request ends the key's token too; that the STS is not there ends nothing.
@@ -108,7 +109,7 @@ impl Cache {
             self.issued.remove(&key);
         }
         let size = key.size().saturating_add(refusal.size());
-        self.refusals.insert(key, refusal, size, until, now);
+        self.refusals.insert(key, refusal, size, until, now, |_| ());
     }
 
     /// Forgets the token of a ticket.

@@ -123,7 +123,16 @@ impl<V> Bounded<V> {
     }
 
     /// Holds `value`, in place of what was held for the key before. What is over already, or does not fit, is not held.
-    pub(super) fn insert(&mut self, key: Key, value: V, size: usize, until: Deadline, now: Now) -> Option<Ticket> {
+    /// `pushed_out` is told what had to go for it.
+    pub(super) fn insert(
+        &mut self,
+        key: Key,
+        value: V,
+        size: usize,
+        until: Deadline,
+        now: Now,
+        mut pushed_out: impl FnMut(Ticket),
+    ) -> Option<Ticket> {
         self.remove(&key);
         if until.passed(now) || size > self.most_bytes || self.most_entries == 0 {
             return None;
@@ -131,7 +140,7 @@ impl<V> Bounded<V> {
         let mut evictions = MOST_EVICTIONS;
         while self.len() >= self.most_entries || self.bytes.saturating_add(size) > self.most_bytes {
             evictions = evictions.checked_sub(1)?;
-            self.evict(now);
+            self.evict(now).map(&mut pushed_out);
         }
         self.serial = self.serial.wrapping_add(1);
         let slot = Slot { key: key.clone(), value, size, until, used: false, serial: self.serial };
@@ -149,7 +158,7 @@ impl<V> Bounded<V> {
         Some(ticket)
     }
 
-    fn evict(&mut self, now: Now) {
+    fn evict(&mut self, now: Now) -> Option<Ticket> {
         let mut candidate = None;
         for _ in 0..MOST_STEPS {
             let place = self.hand;
@@ -164,17 +173,15 @@ impl<V> Bounded<V> {
             }
             slot.used = false;
         }
-        if let Some(place) = candidate {
-            self.vacate(place);
-        }
+        self.vacate(candidate?)
     }
 
-    fn vacate(&mut self, place: usize) {
-        if let Some(slot) = self.slots.get_mut(place).and_then(Option::take) {
-            self.bytes = self.bytes.saturating_sub(slot.size);
-            self.places.remove(&slot.key as &dyn Identity);
-            self.free.push(place);
-        }
+    fn vacate(&mut self, place: usize) -> Option<Ticket> {
+        let slot = self.slots.get_mut(place)?.take()?;
+        self.bytes = self.bytes.saturating_sub(slot.size);
+        self.places.remove(&slot.key as &dyn Identity);
+        self.free.push(place);
+        Some(slot.ticket(place))
     }
 }
 
@@ -204,12 +211,12 @@ mod tests {
         let facts = Arc::new(facts());
         let mut map = Bounded::new(8, 1_000_000);
         let hot = Probe::new(&facts, Subject::Token("hot")).unwrap();
-        map.insert(hot.to_key(), 0, 10, START.after(1_000), START);
+        map.insert(hot.to_key(), 0, 10, START.after(1_000), START, |_| ());
         for cold in 0..100 {
             assert!(map.get(&hot, START).is_some(), "after {cold}");
             let text = format!("cold-{cold}");
             let probe = Probe::new(&facts, Subject::Token(&text)).unwrap();
-            map.insert(probe.to_key(), cold, 10, START.after(1_000), START);
+            map.insert(probe.to_key(), cold, 10, START.after(1_000), START, |_| ());
         }
         assert_eq!(map.len(), 8);
     }
@@ -242,7 +249,7 @@ mod tests {
                 let probe = |token: u8| Probe::new(&facts, Subject::Token(&names[usize::from(token)])).unwrap();
                 match step {
                     Step::Insert { token, size, life } => {
-                        map.insert(probe(token).to_key(), (token, now.after(life)), size, now.after(life), now);
+                        map.insert(probe(token).to_key(), (token, now.after(life)), size, now.after(life), now, |_| ());
                     }
                     Step::Get { token } => {
                         if let Some((key, (stored, until), ticket)) = map.get(&probe(token), now) {

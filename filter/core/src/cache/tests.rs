@@ -24,8 +24,8 @@ fn a_ticket_leads_to_its_own_token_only() {
     let facts = Arc::new(facts());
     let probe = Probe::new(&facts, Subject::Token("t")).unwrap();
     let mut cache = Cache::new(Limits::default());
-    let old = cache.keep(probe.to_key(), entry(60_000), at(0)).unwrap();
-    let new = cache.keep(probe.to_key(), entry(60_000), at(0)).unwrap();
+    let old = cache.keep(probe.to_key(), entry(60_000), at(0), |_| ()).unwrap();
+    let new = cache.keep(probe.to_key(), entry(60_000), at(0), |_| ()).unwrap();
     cache.forget(old);
     assert!(cache.entry(old).is_none() && cache.key(old).is_none());
     assert!(matches!(cache.look_up(probe, at(1)), Known::Issued(_, _, ticket) if ticket == new));
@@ -38,7 +38,7 @@ fn what_the_sts_says_of_the_request_ends_its_token_and_that_it_is_away_does_not(
     let facts = Arc::new(facts());
     let probe = Probe::new(&facts, Subject::Token("t")).unwrap();
     let mut cache = Cache::new(Limits::default());
-    cache.keep(probe.to_key(), entry(60_000), at(0));
+    cache.keep(probe.to_key(), entry(60_000), at(0), |_| ());
     cache.keep_refusal(probe.to_key(), refusal(Reason::StsUnavailable), at(0).after(500), at(0));
     assert!(matches!(cache.look_up(probe, at(1)), Known::Issued(..)));
     cache.keep_refusal(probe.to_key(), refusal(Reason::PolicyDenied), at(0).after(500), at(0));
@@ -52,7 +52,7 @@ fn refusals_do_not_push_out_tokens() {
     let limits = Limits { cached_tokens: 4, ..Limits::default() };
     let mut cache = Cache::new(limits);
     let good = Probe::new(&facts, Subject::Token("good")).unwrap();
-    cache.keep(good.to_key(), entry(60_000), at(0));
+    cache.keep(good.to_key(), entry(60_000), at(0), |_| ());
     for garbage in 0..1_000 {
         let text = format!("garbage-{garbage}");
         let probe = Probe::new(&facts, Subject::Token(&text)).unwrap();

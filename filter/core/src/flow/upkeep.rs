@@ -134,7 +134,8 @@ impl Flow {
     pub(super) fn keep(&mut self, route: &ExchangeRoute, key: Key, entry: Entry, now: Now) -> Option<Ticket> {
         self.unplan(&key);
         let life = entry.life;
-        let ticket = self.cache.keep(key, entry, now)?;
+        let schedule = &mut self.schedule;
+        let ticket = self.cache.keep(key, entry, now, |pushed_out| schedule.remove(pushed_out.to_id()))?;
         if route.refresh_ahead()
             && let Some(refresh_at) = life.refresh_at
         {
