@@ -261,15 +261,15 @@ impl Flow {
             let key = probe.to_key();
             match shared.find(host, &key, now) {
                 Found::Issued { issued, asked, until } => {
-                    check(&issued, reading.method, reading.path.as_str())?;
                     if let Some((issued, ticket)) = self.adopt(route, key, issued, asked, until, now) {
+                        check(&issued, reading.method, reading.path.as_str())?;
                         self.mark_used(ticket);
                         self.note_sent(stream, ticket);
                         return Ok(forward(issued, Outcome::Shared));
                     }
                 }
                 Found::Refused { refusal, until } => {
-                    let refusal = Rc::new(refusal);
+                    let refusal = Rc::new(self.spread(refusal));
                     self.cache.keep_refusal(key, Rc::clone(&refusal), until, now);
                     return Err(refusal);
                 }

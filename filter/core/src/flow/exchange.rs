@@ -140,9 +140,8 @@ impl Flow {
         let judged = reply::judge(answer, &exchange.route, exchange.key.subject_token());
         let outcome = if answered(&judged) { breaker::Outcome::Answered } else { breaker::Outcome::Unavailable };
         self.breaker.report(ticket, outcome, now);
-        let judged = judged.and_then(|accepted| self.entry(id, accepted, asked, now)).map_err(|refusal| {
-            if refusal.is_final() { refusal } else { refusal.retry_after(Breaker::retry_after_s(self.jitter.draw())) }
-        });
+        let judged = judged.and_then(|accepted| self.entry(id, accepted, asked, now));
+        let judged = judged.map_err(|refusal| self.spread(refusal));
         let result = reply::call_result(&judged);
         let invalidated = self.publish(host, id, lease, &judged, now);
         if invalidated && judged.is_ok() {
@@ -225,23 +224,29 @@ impl Flow {
 
     /// Another worker has asked, and this is what it got.
     fn answered_elsewhere(&mut self, id: u64, found: Found, now: Now) -> Option<Settled> {
-        let exchange = self.pending.take(id)?;
-        let (judged, result) = match found {
+        let (refusal, until) = match found {
             Found::Issued { issued, asked, until } => {
-                let key = exchange.key.clone();
-                match self.adopt(&exchange.route, key, issued, asked, until, now) {
-                    Some(adopted) => (Ok(adopted), CallResult::Ok),
-                    None => (Err(Rc::new(Refusal::new(Reason::StsReplyInvalid))), CallResult::Unavailable),
+                let exchange = self.pending.get_mut(id)?;
+                let (route, key) = (Arc::clone(&exchange.route), exchange.key.clone());
+                if let Some(adopted) = self.adopt(&route, key, issued, asked, until, now) {
+                    let exchange = self.pending.take(id)?;
+                    return Some(self.settle(exchange, Ok(adopted), CallResult::Ok, None, now));
                 }
+                let refusal = Refusal::new(Reason::StsReplyInvalid).detail("the token had ended when it arrived");
+                let until = self.remembered_until(&refusal, now);
+                (refusal, until)
             }
-            Found::Refused { refusal, until } => {
-                let refusal = Rc::new(refusal);
-                let result = if refusal.is_final() { CallResult::Refused } else { CallResult::Unavailable };
-                self.after_refusal(&exchange, &refusal, until, now);
-                (Err(refusal), result)
+            Found::Refused { refusal, until } => (refusal, until),
+            Found::Nothing => {
+                self.pending.follow(id);
+                return None;
             }
-            Found::Nothing => return None,
         };
+        let exchange = self.pending.take(id)?;
+        let result = if refusal.is_final() { CallResult::Refused } else { CallResult::Unavailable };
+        let refusal = Rc::new(self.spread(refusal));
+        self.after_refusal(&exchange, &refusal, until, now);
+        let judged = Err(refusal);
         Some(self.settle(exchange, judged, result, None, now))
     }
 
@@ -264,8 +269,7 @@ impl Flow {
             return None;
         }
         let refusal = Refusal::new(Reason::StsUnavailable)
-            .detail("the token service did not answer of late and is left alone for a moment")
-            .retry_after(Breaker::retry_after_s(self.jitter.draw()));
+            .detail("the token service did not answer of late and is left alone for a moment");
         self.give_refusal(host, id, lease, refusal, now)
     }
 
@@ -281,7 +285,11 @@ impl Flow {
             shared.release(host, lease);
         }
         let exchange = self.pending.take(id)?;
-        Some(self.settle(exchange, Err(Rc::new(refusal)), CallResult::Unavailable, None, now))
+        if let Purpose::Renewal(_) = exchange.purpose {
+            self.renewal_failed(&exchange.key, now);
+        }
+        let refusal = Rc::new(self.spread(refusal));
+        Some(self.settle(exchange, Err(refusal), CallResult::Unavailable, None, now))
     }
 
     /// Nobody wants it any more.
@@ -314,6 +322,11 @@ impl Flow {
     fn remembered_until(&mut self, refusal: &Refusal, now: Now) -> Deadline {
         let (least, most) = if refusal.is_final() { REFUSED_MS } else { UNAVAILABLE_MS };
         now.after(between(self.jitter.draw(), least, most))
+    }
+
+    /// Says when to come back, where that may help: not all at the same time.
+    pub(super) fn spread(&mut self, refusal: Refusal) -> Refusal {
+        if refusal.is_final() { refusal } else { refusal.retry_after(Breaker::retry_after_s(self.jitter.draw())) }
     }
 
     fn end_source(&mut self, exchange: &Exchange, refused: bool, now: Now) {
@@ -354,11 +367,9 @@ impl Flow {
     pub(super) fn tell_impatient(&mut self, now: Now) -> Vec<Settled> {
         let mut settled = Vec::new();
         for (id, waiters) in self.pending.impatient(now) {
+            let refusal = Refusal::new(Reason::StsUnavailable).detail("the token service did not answer in time");
+            let judged = Err(Rc::new(self.spread(refusal)));
             let Some(exchange) = self.pending.get_mut(id) else { continue };
-            let refusal = Refusal::new(Reason::StsUnavailable)
-                .detail("the token service did not answer in time")
-                .retry_after(Breaker::retry_after_s(self.jitter.draw()));
-            let judged = Err(Rc::new(refusal));
             let (route, index) = (Arc::clone(&exchange.route), exchange.index);
             let deliveries = waiters.into_iter().map(|waiter| deliver(waiter, &judged, (&route, index), false));
             settled.push(Settled {
