@@ -80,7 +80,7 @@ mod tests {
     }
 
     /// Reasons that only an edge gives.
-    const OF_THE_EDGE: [Reason; 8] = [
+    const OF_THE_EDGE: [Reason; 9] = [
         Reason::RouteUnknown,
         Reason::RequestRefused,
         Reason::MethodRefused,
