@@ -186,7 +186,17 @@ impl Pending {
         self.by_stream.insert(stream, id);
         self.waits.push_back((now.after(self.patience_ms), stream, id));
         self.waiting_bytes = bytes;
+        self.forget_ended_waits();
         Ok(joined)
+    }
+
+    /// Drops the ends of waits that were answered before, when most are of those: else every request that ever waited would
+    /// be remembered for as long as one waits at most.
+    fn forget_ended_waits(&mut self) {
+        if self.waits.len() > self.by_stream.len().saturating_mul(2).saturating_add(LEFT_OVER) {
+            let by_stream = &self.by_stream;
+            self.waits.retain(|(_, stream, id)| by_stream.get(stream) == Some(id));
+        }
     }
 
     /// Opens an exchange for which nobody waits.
@@ -332,3 +342,7 @@ fn size(waiter: &Waiter) -> usize {
 
 /// Paths can be tens of kilobytes; this many bytes of them may wait.
 const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
+const LEFT_OVER: usize = 1_024;
+
+#[cfg(test)]
+mod tests;
