@@ -79,7 +79,11 @@ impl Flow {
 
     /// Opens an exchange for every token that has to be renewed now.
     fn renew(&mut self, now: Now) {
-        let most = self.breaker.room_for_refreshes(self.schedule.steady(), now).min(MOST_RENEWALS_A_TICK);
+        let steady = self.schedule.steady();
+        // Twice what a tick sees when all goes well, so that this never holds back what the budget permits for long. The cast
+        // saturates.
+        let tick = (2.0 * steady.each_second() / f64::from(TICKS_A_SECOND)) as usize;
+        let most = self.breaker.room_for_refreshes(steady, now).min(tick.max(RENEWALS_A_TICK));
         let cache = &mut self.cache;
         let wanted = |id| {
             let Some((_, entry)) = cache.entry(Ticket::from_id(id)) else { return false };
@@ -215,7 +219,9 @@ impl Flow {
 
 /// Leases that have their place in one value: see [`crate::shared`].
 const LEASES_IN_SET: usize = 8;
-const MOST_RENEWALS_A_TICK: usize = 64;
+/// So many renewals may start in one tick, however seldom they are; where they are many the budget must not start all that it
+/// has saved up at once.
+const RENEWALS_A_TICK: usize = 64;
 const TICKS_A_SECOND: u32 = 10;
 /// When there was no room for a renewal among the exchanges under way.
 const FULL_WAIT_MS: u64 = 500;

@@ -30,3 +30,24 @@ fn what_the_cache_pushes_out_is_no_longer_planned() {
     let (_, ask) = worker.tick_until_ask(100, 54_000).expect("it is renewed");
     assert_eq!(ask.request.subject_token.expose(), "native-t-199");
 }
+
+#[test]
+fn as_many_tokens_are_renewed_as_are_held_however_short_they_live() {
+    let mut worker = Worker::with(&json!({"limits": {"shared_tokens": 0, "pending_per_source": 100_000}}));
+    let tokens: Vec<_> = (0..1_500).map(|token| format!("t-{token}")).collect();
+    for token in &tokens {
+        worker.warm(token, 3, START, START);
+    }
+    let mut asked = 0;
+    for ms in (0..12_000).step_by(100) {
+        for token in &tokens {
+            worker.hit(2, token, later(ms));
+        }
+        worker.tick(later(ms));
+        while let Next::Ask(ask) = worker.next(later(ms)) {
+            asked += 1;
+            worker.answer(ask.id, ok(&issued(&format!("i-{asked}"), 3)), later(ms)).unwrap();
+        }
+    }
+    assert!(asked > 1_500 * 4, "every two seconds or so: {asked}");
+}
