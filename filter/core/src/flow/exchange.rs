@@ -128,7 +128,8 @@ impl Flow {
             requested_token_type: Some(facts.requested_token_type.urn().to_owned()),
             request_context: serde_json::to_string(&context).ok(),
         };
-        let fresh = self.strikes.ask_fresh(&exchange.key);
+        // A renewal wants another token: the one that the STS would repeat is the one that is held.
+        let fresh = matches!(exchange.purpose, Purpose::Renewal(_)) || self.strikes.ask_fresh(&exchange.key);
         Some(Ask { id, request, traceparent: exchange.traceparent.clone(), fresh })
     }
 
