@@ -1,7 +1,7 @@
 //! The exchanges under way and who waits for them. One key, one exchange, any number of waiters; everything is bounded.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -106,11 +106,12 @@ pub struct Opening {
 
 /// All of them.
 pub struct Pending {
-    exchanges: HashMap<u64, Exchange>,
+    /// By their numbers, so in the order in which they were opened.
+    exchanges: BTreeMap<u64, Exchange>,
     by_key: HashMap<Key, u64>,
     by_stream: HashMap<u32, u64>,
     to_start: VecDeque<u64>,
-    following: HashSet<u64>,
+    following: BTreeSet<u64>,
     /// When each wait ends, in the order in which they began: all are of one length.
     waits: VecDeque<(Deadline, u32, u64)>,
     next: u64,
@@ -136,11 +137,11 @@ impl Pending {
     /// Nothing pending. Nobody waits longer than `patience_ms`.
     pub fn new(limits: Limits, patience_ms: u64) -> Self {
         Self {
-            exchanges: HashMap::new(),
+            exchanges: BTreeMap::new(),
             by_key: HashMap::new(),
             by_stream: HashMap::new(),
             to_start: VecDeque::new(),
-            following: HashSet::new(),
+            following: BTreeSet::new(),
             waits: VecDeque::new(),
             next: 0,
             waiting_bytes: 0,
@@ -253,7 +254,7 @@ impl Pending {
 
     /// Has every exchange that waits for another worker looked at again.
     pub fn look_again(&mut self) {
-        self.to_start.extend(self.following.drain());
+        self.to_start.extend(std::mem::take(&mut self.following));
     }
 
     /// Has an exchange asked for once more.
@@ -328,6 +329,12 @@ impl Pending {
     /// How many exchanges are under way.
     pub fn len(&self) -> usize {
         self.exchanges.len()
+    }
+
+    /// How many of them a request opened.
+    #[cfg(test)]
+    pub(crate) fn misses(&self) -> usize {
+        self.exchanges.values().filter(|exchange| matches!(exchange.purpose, Purpose::Miss(_))).count()
     }
 
     /// Whether nothing is under way.
