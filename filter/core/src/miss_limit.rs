@@ -126,6 +126,12 @@ impl MissLimit {
         self.sources.is_empty()
     }
 
+    /// Exchanges under way, of all sources.
+    #[cfg(test)]
+    pub(crate) fn under_way(&self) -> usize {
+        self.sources.values().map(|entry| usize::try_from(entry.pending).unwrap()).sum()
+    }
+
     /// The source to forget next. Looks at all of them, but only for a stranger who finds the table full.
     fn least_short(&self, now: Now) -> Option<Source> {
         let idle = self.sources.iter().filter(|(_, entry)| entry.pending == 0);

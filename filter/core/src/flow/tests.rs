@@ -16,6 +16,7 @@ mod misses;
 mod outage;
 mod refusals;
 mod renewals;
+mod schedules;
 mod sharing;
 mod sources;
 mod trailers;

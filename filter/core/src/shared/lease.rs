@@ -115,6 +115,14 @@ impl Shared {
         waiters.unwrap_or_default().into_iter().for_each(|queue| host.wake(queue));
     }
 
+    /// How many leases this VM holds, ended or not.
+    #[cfg(test)]
+    pub(crate) fn leases_held(&self, host: &mut dyn Host) -> usize {
+        let sets = (0..self.lease_sets).filter_map(|set| LeaseSet::read(&host.get(&Kind::Lease.slot(set))?.0));
+        let entries = sets.flat_map(|LeaseSet(entries)| entries);
+        entries.filter(|entry| entry.held && entry.holder == self.seat.holder()).count()
+    }
+
     /// Where the ticket stands now; `None` without shared data.
     pub(super) fn standing(&self, host: &mut dyn Host, ticket: &Ticket) -> Option<Standing> {
         let (value, _) = host.get(&self.lease_slot(&ticket.digest))?;
