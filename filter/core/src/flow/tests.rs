@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod bounds;
+mod keys;
 mod lives;
 mod misses;
 mod outage;
