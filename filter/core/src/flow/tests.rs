@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod bounds;
+mod garbage;
 mod keys;
 mod lives;
 mod misses;
@@ -18,6 +19,7 @@ mod outage;
 mod refusals;
 mod renewals;
 mod schedules;
+mod seeds;
 mod sharing;
 mod sources;
 mod trailers;

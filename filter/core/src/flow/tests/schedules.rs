@@ -10,12 +10,7 @@
 //!
 //! A schedule that fails is cut to the events that it takes, and printed; `CLOAKROOM_SEED` runs that one alone.
 
-use std::{
-    env,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-    thread,
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
 
@@ -30,44 +25,22 @@ use judge::Counts;
 
 #[test]
 fn no_schedule_breaks_what_must_hold() {
-    let number = |name, default| env::var(name).map_or(default, |text| text.parse().unwrap());
-    let seed = number("CLOAKROOM_SEED", u64::MAX);
-    let count = if seed == u64::MAX { number("CLOAKROOM_SCHEDULES", 1_000) } else { 1 };
-    let first = if seed == u64::MAX { 0 } else { seed };
-    let next = AtomicU64::new(0);
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let work = || {
-        let mut counts = Counts::default();
-        loop {
-            let schedule = next.fetch_add(1, Relaxed);
-            if schedule >= count {
-                return counts;
-            }
-            let seed = first + schedule;
-            match run(&event::schedule(seed), seed) {
-                Ok(counted) => counts.add(counted),
-                Err(_) => {
-                    // The others need not go on.
-                    next.store(count, Relaxed);
-                    let events = shrunk(seed);
-                    let wrong = run(&events, seed).err().unwrap_or_default();
-                    let events: Vec<_> = events.iter().map(|step| format!("\n{:?}", step.event)).collect();
-                    panic!("CLOAKROOM_SEED={seed}: {wrong}\nby these events:{}", events.concat());
-                }
-            }
+    let counts = seeds::for_each(1_000, |seed, counts: &mut Counts| match run(&event::schedule(seed), seed) {
+        Ok(counted) => counts.add(counted),
+        Err(_) => {
+            let events = shrunk(seed);
+            let wrong = run(&events, seed).err().unwrap_or_default();
+            let events: Vec<_> = events.iter().map(|step| format!("\n{:?}", step.event)).collect();
+            panic!("{wrong}\nby these events:{}", events.concat());
         }
-    };
-    let counts = thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let joined = threads.into_iter().map(|thread| thread.join().expect("no schedule fails"));
-        joined.reduce(|mut all, counts| {
-            all.add(counts);
-            all
-        })
     });
-    let counts = counts.unwrap();
-    println!("{counts:#?}");
-    assert!(seed != u64::MAX || counts.show_all_there_is(), "the schedules miss what they are there for: {counts:#?}");
+    let mut sum = Counts::default();
+    counts.into_iter().for_each(|counts| sum.add(counts));
+    println!("{sum:#?}");
+    assert!(
+        seeds::alone().is_some() || sum.show_all_there_is(),
+        "the schedules miss what they are there for: {sum:#?}"
+    );
 }
 
 /// Runs a schedule; what is wrong, if anything is.
