@@ -18,6 +18,7 @@ mod misses;
 mod outage;
 mod refusals;
 mod renewals;
+mod reports;
 mod schedules;
 mod seeds;
 mod sharing;

@@ -22,8 +22,9 @@ pub struct Report {
     /// Whether the breaker has opened since the last report.
     pub opened: bool,
     circuit: Option<Circuit>,
-    /// What this worker holds: it is costly to find out, and not found out on every tick.
+    /// Of what this worker holds, and at which tick that was found out: it is costly.
     soonest_expiry_ms: Option<u64>,
+    looked_at: u32,
 }
 
 impl Flow {
@@ -108,8 +109,11 @@ impl Flow {
     }
 
     fn beat(&mut self, host: &mut dyn Host, memory_bytes: u64, now: Now) {
-        if self.ticks % TICKS_A_SECOND == 1 {
-            self.report.soonest_expiry_ms = self.schedule.soonest_end_ms(now);
+        // It looks at every token in use: once a second, and the more seldom the more there are.
+        let pause = self.schedule.len() / LOOKED_AT_IN_A_TICK;
+        let pause = u32::try_from(pause).unwrap_or(u32::MAX).saturating_add(TICKS_A_SECOND);
+        if self.ticks.wrapping_sub(self.report.looked_at) >= pause {
+            (self.report.soonest_expiry_ms, self.report.looked_at) = (self.schedule.soonest_end_ms(now), self.ticks);
         }
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let mine = Contribution {
@@ -223,5 +227,6 @@ const LEASES_IN_SET: usize = 8;
 /// has saved up at once.
 const RENEWALS_A_TICK: usize = 64;
 const TICKS_A_SECOND: u32 = 10;
+const LOOKED_AT_IN_A_TICK: usize = 1_000;
 /// When there was no room for a renewal among the exchanges under way.
 const FULL_WAIT_MS: u64 = 500;
