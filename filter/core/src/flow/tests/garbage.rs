@@ -246,3 +246,34 @@ fn whatever_lies_in_shared_data_everybody_is_told() {
         }
     });
 }
+
+#[test]
+fn clocks_may_show_anything() {
+    seeds::for_each(200, |seed, _: &mut ()| {
+        let (mut mutation, world) = (Mutation::new(seed), World::new(seed));
+        let mut workers = [worker(&world), worker(&world)];
+        for stream in 0..60 {
+            let mut reading = || match mutation.number(6) {
+                0 => u64::MAX - u64::from(mutation.number(3)),
+                1 => u64::from(mutation.number(3)),
+                2 => u64::from(mutation.number(u32::MAX)) << mutation.number(32),
+                _ => START.unix_ms + u64::from(mutation.number(100_000)),
+            };
+            let now = Now { unix_ms: reading(), steady_ms: reading() };
+            let worker = &mut workers[usize::from(stream % 2 == 0)];
+            worker.get(stream, &format!("t{}", mutation.number(3)), now);
+            loop {
+                match worker.next(now) {
+                    Next::Ask(ask) => {
+                        let body = issued("i", [0, 60, u64::MAX][mutation.place(3)]);
+                        worker.answer(ask.id, if mutation.number(3) == 0 { NO_ANSWER } else { ok(&body) }, now);
+                    }
+                    Next::Settled(_) => {}
+                    Next::Nothing => break,
+                }
+            }
+            worker.unauthorized(stream, now);
+            worker.tick(now);
+        }
+    });
+}
