@@ -98,7 +98,7 @@ async fn a_token_the_destination_refused_is_not_used_again() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_worker_asks_once_for_itself() -> Result<()> {
+async fn all_workers_together_ask_once() -> Result<()> {
     let topology = Arc::new(Plan::default().concurrency(2).start().await?);
     let native = topology.native(Cloud::Aws).await?;
     let mut calls = JoinSet::new();
@@ -109,8 +109,7 @@ async fn each_worker_asks_once_for_itself() -> Result<()> {
     while let Some(answer) = calls.join_next().await {
         assert_eq!(answer??.status, 200);
     }
-    let exchanges = topology.sts.exchanges().await?;
-    assert!((1..=2).contains(&exchanges), "{exchanges} exchanges by two workers");
+    assert_eq!(topology.sts.exchanges().await?, 1);
     Ok(())
 }
 

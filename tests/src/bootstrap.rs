@@ -52,11 +52,41 @@ impl Document {
         Ok(())
     }
 
+    /// Lets the filter note its choice of route and Envoy's RBAC filter compare it, as the filter's README documents it.
+    /// `envoy/egress.yaml` ships with a proof in the place of the comparison.
+    pub fn compare_choices(&mut self) -> Result<()> {
+        self.edit_plugin(|plugin| plugin["route_check"] = json!("filter_state"))?;
+        let filters = find(&mut self.0, &|value| value.get("http_filters").is_some())
+            .and_then(|manager| manager["http_filters"].as_array_mut())
+            .ok_or("the bootstrap has no HTTP filters")?;
+        let ours = filters.iter().position(|filter| filter["name"] == "cloakroom").ok_or("the filter is not there")?;
+        filters.insert(ours + 1, documented_check()?);
+        Ok(())
+    }
+
     /// Writes it as JSON, which both Envoy and the STS read as the YAML it also is.
     pub fn write(&self, path: &Path) -> Result<()> {
         Ok(fs::write(path, serde_json::to_string_pretty(&self.0)?)?)
     }
 }
+
+/// The RBAC filter that compares Envoy's choice of route with the filter's, as the filter's README shows it.
+pub fn documented_check() -> Result<Value> {
+    let readme = fs::read_to_string(workspace::root().join(README))?;
+    let blocks = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks
+        .filter_map(|block| serde_saphyr::from_str::<Vec<Value>>(block).ok())
+        .flatten()
+        .find(is_check)
+        .ok_or_else(|| format!("{README} shows no RBAC filter that checks the route").into())
+}
+
+/// Whether an HTTP filter is Envoy's RBAC.
+pub fn is_check(filter: &Value) -> bool {
+    filter["typed_config"]["@type"].as_str().is_some_and(|kind| kind.ends_with(".rbac.v3.RBAC"))
+}
+
+const README: &str = "filter/README.md";
 
 fn place(value: &mut Value, placement: &Placement) {
     match value {

@@ -38,6 +38,7 @@ pub struct Plan {
     egress_file: &'static str,
     egress_log_level: &'static str,
     egress_component_log_level: Option<&'static str>,
+    compares_choices: bool,
     egress_edits: Vec<Edit>,
     plugin_edits: Vec<Edit>,
     destination_edits: Vec<Edit>,
@@ -56,6 +57,7 @@ impl Default for Plan {
             egress_file: "envoy/egress.yaml",
             egress_log_level: "warning",
             egress_component_log_level: None,
+            compares_choices: false,
             egress_edits: Vec::new(),
             plugin_edits: Vec::new(),
             destination_edits: Vec::new(),
@@ -94,6 +96,13 @@ impl Plan {
     #[must_use]
     pub fn egress_log(mut self, level: &'static str, components: Option<&'static str>) -> Self {
         (self.egress_log_level, self.egress_component_log_level) = (level, components);
+        self
+    }
+
+    /// Has Envoy compare its choice of route with the filter's, where the bootstrap ships with a proof.
+    #[must_use]
+    pub fn comparing_choices(mut self) -> Self {
+        self.compares_choices = true;
         self
     }
 
@@ -192,6 +201,9 @@ impl Plan {
         placement.hosts.insert("destination:10443", destination.address());
 
         let mut egress = Document::read(self.egress_file)?;
+        if self.compares_choices {
+            egress.compare_choices()?;
+        }
         self.egress_edits.into_iter().for_each(|edit| edit(&mut egress.0));
         for edit in self.plugin_edits {
             egress.edit_plugin(edit)?;

@@ -49,14 +49,19 @@ fn sts_with(pointer: &str, value: Value) -> Vec<Finding> {
     findings(&document)
 }
 
-/// The findings after the plugin's own configuration was edited.
-fn plugin_with(edit: impl FnOnce(&mut Value)) -> Vec<Finding> {
-    let mut document = good();
+/// Edits the plugin's own configuration.
+fn configure(document: &mut Value, edit: impl FnOnce(&mut Value)) {
     let at = format!("{MANAGER_AT}{PLUGIN}/configuration/value");
     let text = document.pointer(&at).and_then(Value::as_str).unwrap();
     let mut plugin = serde_json::from_str(text).unwrap();
     edit(&mut plugin);
-    set(&mut document, &at, json!(plugin.to_string()));
+    set(document, &at, json!(plugin.to_string()));
+}
+
+/// The findings after the plugin's own configuration was edited.
+fn plugin_with(edit: impl FnOnce(&mut Value)) -> Vec<Finding> {
+    let mut document = good();
+    configure(&mut document, edit);
     findings(&document)
 }
 

@@ -1,11 +1,10 @@
 //! Cloakroom, as `envoy/egress.yaml` has it, with routes of our own.
 
-use std::{fs, path::Path, sync::LazyLock};
+use std::{path::Path, sync::LazyLock};
 
 use harness::{
     Result,
-    bootstrap::{Document, Placement},
-    workspace,
+    bootstrap::{Document, Placement, documented_check, is_check},
 };
 use serde_json::{Value, json};
 
@@ -76,20 +75,4 @@ fn http_filters(egress: &Document) -> Vec<Value> {
     egress.0.pointer(filters).and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
-fn is_check(filter: &Value) -> bool {
-    filter["typed_config"]["@type"].as_str().is_some_and(|kind| kind.ends_with(".rbac.v3.RBAC"))
-}
-
-/// The check as the filter's README shows it.
-fn documented_check() -> Result<Value> {
-    let readme = fs::read_to_string(workspace::root().join(README))?;
-    let blocks = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    blocks
-        .filter_map(|block| serde_saphyr::from_str::<Vec<Value>>(block).ok())
-        .flatten()
-        .find(is_check)
-        .ok_or_else(|| format!("{README} shows no RBAC filter that checks the route").into())
-}
-
 const EGRESS: &str = "envoy/egress.yaml";
-const README: &str = "filter/README.md";
