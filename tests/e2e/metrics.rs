@@ -14,23 +14,25 @@ async fn outcomes_are_counted_per_route_with_labels() -> Result<()> {
     topology.client.get(&topology.url("/gcp-reports/q3"), &[]).await?;
     topology.client.get(&topology.url("/health"), &[]).await?;
 
-    let edge = &topology.egress;
-    let requests = "cloakroom_requests";
-    assert_eq!(edge.metric(requests, &[r#"route="gcp-reports""#, r#"outcome="miss""#]).await?, 1.0);
-    assert_eq!(edge.metric(requests, &[r#"route="gcp-reports""#, r#"outcome="hit""#]).await?, 2.0);
-    assert_eq!(edge.metric(requests, &[r#"route="gcp-reports""#, r#"outcome="refused""#]).await?, 1.0);
-    assert_eq!(edge.metric(requests, &[r#"route="health""#, r#"outcome="untouched""#]).await?, 1.0);
-    assert_eq!(edge.metric("cloakroom_refusals", &[r#"reason="subject_token_missing""#]).await?, 1.0);
-    assert_eq!(edge.metric("cloakroom_sts_calls", &[r#"route="gcp-reports""#, r#"result="ok""#]).await?, 1.0);
-    // Gauges and histograms follow a little later: on the tick, and at the flush.
-    wait::until("the gauge and the histogram appear", Duration::from_secs(15), || async {
-        let text = edge.prometheus("cloakroom").await.ok()?;
-        let entries = sum(&text, "cloakroom_cache_entries", &[]);
-        let latencies = sum(&text, "cloakroom_sts_latency_ms_count", &[]);
-        let buckets = text.contains(r#"cloakroom_sts_latency_ms_bucket{le="5"}"#);
-        (entries == 1.0 && latencies == 1.0 && buckets).then_some(())
-    })
-    .await
+    // All of it comes a little later: on the tick, and histograms at the flush.
+    let wanted: [(&str, &[&str], f64); 9] = [
+        ("cloakroom_requests", &[r#"route="gcp-reports""#, r#"outcome="miss""#], 1.0),
+        ("cloakroom_requests", &[r#"route="gcp-reports""#, r#"outcome="hit""#], 2.0),
+        ("cloakroom_requests", &[r#"route="gcp-reports""#, r#"outcome="refused""#], 1.0),
+        ("cloakroom_requests", &[r#"route="health""#, r#"outcome="untouched""#], 1.0),
+        ("cloakroom_refusals", &[r#"route="gcp-reports""#, r#"reason="subject_token_missing""#], 1.0),
+        ("cloakroom_sts_calls", &[r#"route="gcp-reports""#, r#"result="ok""#], 1.0),
+        ("cloakroom_cache_entries", &[], 1.0),
+        ("cloakroom_sts_latency_ms_count", &[], 1.0),
+        ("cloakroom_sts_latency_ms_bucket", &[r#"le="2000""#], 1.0),
+    ];
+    for (name, labels, value) in wanted {
+        wait::until(&format!("{name}{labels:?} is {value}"), Duration::from_secs(15), || async {
+            (topology.egress.metric(name, labels).await.ok()? == value).then_some(())
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
