@@ -24,6 +24,9 @@ mod secrecy;
 /// The filter's statistics in Envoy, the STS's own.
 mod metrics;
 
+/// The shipped Grafana dashboard, and the statistics it shows.
+mod dashboard;
+
 /// The shipped files, and what is said of wrong ones.
 mod config;
 
