@@ -28,7 +28,7 @@ async fn outcomes_are_counted_per_route_with_labels() -> Result<()> {
     ];
     for (name, labels, value) in wanted {
         wait::until(&format!("{name}{labels:?} is {value}"), Duration::from_secs(15), || async {
-            (topology.egress.metric(name, labels).await.ok()? == value).then_some(())
+            (sum(&topology.egress.prometheus("cloakroom").await.ok()?, name, labels) == value).then_some(())
         })
         .await?;
     }
