@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use filter_core::{
     config::{self, Config, Injection, Limits, RouteIdentification, RouteMode},
+    life::Upkeep,
     refusal,
 };
 use token::reason::Reason;
@@ -56,6 +57,32 @@ fn the_example_shows_every_setting() {
         let path = row.trim_start_matches("| `").split('`').next().expect("a name");
         let name = path.trim_start_matches('…').rsplit('.').next().expect("its last part");
         assert!(name == "NAME" || json.contains(&format!("\"{name}\":")), "{path} is not in it");
+    }
+}
+
+#[test]
+fn the_prices_of_promises_are_the_code_s() {
+    let (_, section) = README.split_once("## The price of a promise").expect("a section on promises");
+    let (section, _) = section.split_once("\n## ").expect("another section behind it");
+    let rows: Vec<Vec<&str>> = section
+        .lines()
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .filter(|cells: &Vec<&str>| cells[0].parse::<u64>().is_ok())
+        .collect();
+    assert_eq!(rows.len(), 5);
+    for row in rows {
+        let outage_s: u64 = row[0].parse().expect("a number");
+        let upkeep = Upkeep {
+            expiry_margin_ms: 5_000,
+            route_timeout_ms: 15_000,
+            sts_timeout_ms: 750,
+            survive_outage_ms: (outage_s > 0).then_some(outage_s * 1_000),
+        };
+        let plan = upkeep.plan(300_000).expect("a plan");
+        let [earliest, latest] = [plan.earliest_refresh_ms, plan.latest_refresh_ms].map(|ms| ms / 1_000);
+        assert_eq!(row[1], format!("{earliest} to {latest} s"), "{outage_s}");
+        assert_eq!(row[2], format!("{:.2}", plan.price_per_minute()), "{outage_s}");
+        assert!(upkeep.keeps_promise(300_000), "{outage_s}");
     }
 }
 
