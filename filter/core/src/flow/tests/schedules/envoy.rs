@@ -195,7 +195,10 @@ impl Envoy {
             let Vm { flow, host, .. } = &mut self.vms[worker];
             match flow.next(host, now) {
                 Next::Ask(ask) => {
-                    let asked = Asked { key: key_of(&ask), at_ms: self.now_ms, fresh: ask.fresh };
+                    let (key, at_ms) = (key_of(&ask), self.now_ms);
+                    let may_repeat = !self.judge.wants_fresh(worker, key);
+                    assert!(ask.fresh || may_repeat, "after a 401 the STS's own cache is no help");
+                    let asked = Asked { key, at_ms, may_repeat };
                     let lease_ms = if self.shares { self.patience_ms() } else { 0 };
                     self.judge.asked(worker, ask.id, asked, lease_ms, self.seems_dead(worker));
                 }

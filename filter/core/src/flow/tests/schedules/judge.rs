@@ -175,6 +175,11 @@ impl Judge {
         }
     }
 
+    /// Whether the worker has dropped the key's token for a 401, and got no other since.
+    pub(super) fn wants_fresh(&self, worker: usize, key: usize) -> bool {
+        self.fresh.contains(&(worker, key))
+    }
+
     /// The worker has not shown for too long that it lives.
     pub(super) fn seems_dead(&mut self, worker: usize) {
         self.calls.iter_mut().filter(|call| call.worker == worker).for_each(|call| call.orphaned = true);
@@ -182,14 +187,13 @@ impl Judge {
 
     /// A call is made, under a lease of so many milliseconds, by a worker that may seem to be dead.
     pub(super) fn asked(&mut self, worker: usize, id: u64, asked: Asked, lease_ms: u64, orphaned: bool) {
-        let Asked { key, at_ms, fresh } = asked;
+        let Asked { key, at_ms, .. } = asked;
         for other in self.calls.iter().filter(|other| other.asked.key == key && !other.over) {
             assert_ne!(other.worker, worker, "a worker has two calls for one key under way");
             let ended = at_ms - other.asked.at_ms >= lease_ms;
             assert!(ended || other.orphaned || self.is_lost(other), "two calls for one key are under way: {other:?}");
             self.counts.taken_over += 1;
         }
-        assert!(fresh || !self.fresh.contains(&(worker, key)), "after a 401 the STS's own cache is no help");
         self.calls.push(Call { worker, id, asked, event: self.event, orphaned, over: false });
         self.counts.calls += 1;
     }

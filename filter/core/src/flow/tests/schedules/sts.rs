@@ -27,7 +27,8 @@ pub(super) struct Token {
 pub(super) struct Asked {
     pub(super) key: usize,
     pub(super) at_ms: u64,
-    pub(super) fresh: bool,
+    /// It may get the token that was issued before: where it is asked not to an STS may do so all the same, but not after a 401.
+    pub(super) may_repeat: bool,
 }
 
 /// An answer.
@@ -56,8 +57,8 @@ impl Sts {
         }
     }
 
-    fn issue(&mut self, Asked { key, at_ms, fresh }: Asked, roll: u64) -> Reply {
-        if let Some(number) = self.last[key].filter(|_| !fresh && roll.is_multiple_of(4)) {
+    fn issue(&mut self, Asked { key, at_ms, may_repeat }: Asked, roll: u64) -> Reply {
+        if let Some(number) = self.last[key].filter(|_| may_repeat && roll.is_multiple_of(4)) {
             let token = &mut self.issued[number];
             let left_s = token.ends_ms.saturating_sub(at_ms) / 1_000;
             if left_s > 0 {
