@@ -64,14 +64,16 @@ fn the_example_shows_every_setting() {
 fn the_prices_of_promises_are_the_code_s() {
     let (_, section) = README.split_once("## The price of a promise").expect("a section on promises");
     let (section, _) = section.split_once("\n## ").expect("another section behind it");
-    let rows: Vec<Vec<&str>> = section
+    let rows: Vec<(u64, &str, &str)> = section
         .lines()
-        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
-        .filter(|cells: &Vec<&str>| cells[0].parse::<u64>().is_ok())
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let &[outage_s, replaced_after, requests] = cells.as_slice() else { return None };
+            Some((outage_s.parse().ok()?, replaced_after, requests))
+        })
         .collect();
     assert_eq!(rows.len(), 5);
-    for row in rows {
-        let outage_s: u64 = row[0].parse().expect("a number");
+    for (outage_s, replaced_after, requests) in rows {
         let upkeep = Upkeep {
             expiry_margin_ms: 5_000,
             route_timeout_ms: 15_000,
@@ -80,8 +82,8 @@ fn the_prices_of_promises_are_the_code_s() {
         };
         let plan = upkeep.plan(300_000).expect("a plan");
         let [earliest, latest] = [plan.earliest_refresh_ms, plan.latest_refresh_ms].map(|ms| ms / 1_000);
-        assert_eq!(row[1], format!("{earliest} to {latest} s"), "{outage_s}");
-        assert_eq!(row[2], format!("{:.2}", plan.price_per_minute()), "{outage_s}");
+        assert_eq!(replaced_after, format!("{earliest} to {latest} s"), "{outage_s}");
+        assert_eq!(requests, format!("{:.2}", plan.price_per_minute()), "{outage_s}");
         assert!(upkeep.keeps_promise(300_000), "{outage_s}");
     }
 }
