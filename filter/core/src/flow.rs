@@ -1,8 +1,8 @@
 //! The order of things for one worker: a request and a time in, a [`Step`] out; an answer and a time in, one
 //! [`Delivery`] for everyone who waited for it.
 //!
-//! Here is what happens to a request. [`exchange`] asks and takes answers, [`upkeep`] does what time brings, and
-//! [`invalidation`] what the destination says of a token.
+//! Here is what happens to a request. [`exchange`] asks and takes answers, [`settle`] ends an exchange for everyone who waited,
+//! [`upkeep`] does what time brings, and [`invalidation`] what the destination says of a token.
 
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
@@ -31,9 +31,11 @@ use crate::{
 
 mod exchange;
 mod invalidation;
+mod settle;
 mod upkeep;
 
-pub use exchange::{Ask, NO_ANSWER, Next, Settled};
+pub use exchange::{Ask, NO_ANSWER, Next};
+pub use settle::Settled;
 pub use upkeep::Report;
 
 /// What one worker knows and waits for.

@@ -7,18 +7,17 @@ use token::{
     reason::Reason,
 };
 
-use super::{Delivery, Flow, Forward, GRACE_MS, Outcome, Refused, check};
+use super::{Flow, GRACE_MS, settle::Settled};
 use crate::{
-    breaker::{self, Breaker, Held},
-    cache::{Entry, Issued, Ticket},
+    breaker::{self, Held},
+    cache::Entry,
     config::ExchangeRoute,
-    jitter::between,
     life::{Came, Life, Terms, Upkeep, subject_exp},
-    pending::{Call, Exchange, Purpose, State, Waiter},
+    pending::{Call, Purpose, State},
     refusal::Refusal,
     reply::{self, Accepted, Answer, CallResult},
     shared::{self, Found, Host, Lease, Published},
-    time::{Deadline, Now},
+    time::Now,
 };
 
 /// An exchange to be asked for now.
@@ -38,25 +37,8 @@ pub enum Next {
     Nothing,
 }
 
-/// What an answer brought.
-pub struct Settled {
-    pub route: Arc<ExchangeRoute>,
-    /// The route's place among the configured ones.
-    pub index: usize,
-    /// What may be written down about the exchange's key.
-    pub fingerprint: String,
-    pub result: CallResult,
-    /// Whether it was asked for to replace a token in use.
-    pub renewal: bool,
-    /// From asking to the answer; `None` if this worker did not ask.
-    pub took_ms: Option<u64>,
-    pub deliveries: Vec<Delivery>,
-}
-
 /// What it means that no answer came.
 pub const NO_ANSWER: Answer<'static> = Answer { status: None, decision_id: None, body: &[] };
-
-type Judged = Result<Rc<Issued>, Rc<Refusal>>;
 
 impl Flow {
     /// What is to be asked for next. An exchange that is handed out counts as asked at `now`.
@@ -292,121 +274,6 @@ impl Flow {
         let refusal = Rc::new(self.spread(refusal));
         Some(self.settle(exchange, Err(refusal), CallResult::Unavailable, None, now))
     }
-
-    /// Nobody wants it any more.
-    pub(super) fn give_up(&mut self, id: u64, now: Now) {
-        if let Some(exchange) = self.pending.take(id) {
-            self.end_source(&exchange, false, now);
-        }
-    }
-
-    fn refused(&mut self, exchange: &Exchange, refusal: Rc<Refusal>, now: Now) -> Rc<Refusal> {
-        let until = self.remembered_until(&refusal, now);
-        self.after_refusal(exchange, &refusal, until, now);
-        refusal
-    }
-
-    fn after_refusal(&mut self, exchange: &Exchange, refusal: &Rc<Refusal>, until: Deadline, now: Now) {
-        if let Purpose::Renewal(_) = exchange.purpose {
-            if refusal.is_final() {
-                self.unplan(&exchange.key);
-            } else {
-                self.renewal_failed(&exchange.key, now);
-            }
-        }
-        self.cache.keep_refusal(exchange.key.clone(), Rc::clone(refusal), until, now);
-    }
-
-    /// Until when a refusal stands for the requests that follow: what was said of the request for one to five seconds, that
-    /// the STS is not there for a quarter to three quarters of one. The spread is there so that clients do not come back all
-    /// at once.
-    fn remembered_until(&mut self, refusal: &Refusal, now: Now) -> Deadline {
-        let (least, most) = if refusal.is_final() { REFUSED_MS } else { UNAVAILABLE_MS };
-        now.after(between(self.jitter.draw(), least, most))
-    }
-
-    /// Says when to come back, where that may help: not all at the same time.
-    pub(super) fn spread(&mut self, refusal: Refusal) -> Refusal {
-        if refusal.is_final() { refusal } else { refusal.retry_after(Breaker::retry_after_s(self.jitter.draw())) }
-    }
-
-    fn end_source(&mut self, exchange: &Exchange, refused: bool, now: Now) {
-        if let Purpose::Miss(source) = &exchange.purpose {
-            self.sources.ended(source, refused, now);
-        }
-    }
-
-    fn settle(
-        &mut self,
-        exchange: Exchange,
-        judged: Result<(Rc<Issued>, Option<Ticket>), Rc<Refusal>>,
-        result: CallResult,
-        asked: Option<Now>,
-        now: Now,
-    ) -> Settled {
-        // An STS in trouble of its own is not the source's doing.
-        let refused = judged.as_ref().is_err_and(|refusal| refusal.is_final());
-        self.end_source(&exchange, refused, now);
-        let (route, index, key) = (Arc::clone(&exchange.route), exchange.index, exchange.key.clone());
-        let renewal = matches!(exchange.purpose, Purpose::Renewal(_));
-        let took_ms = asked.map(|asked| now.steady_ms.saturating_sub(asked.steady_ms));
-        let ticket = judged.as_ref().ok().and_then(|(_, ticket)| *ticket);
-        let judged: Judged = judged.map(|(issued, _)| issued);
-        let mut deliveries = Vec::with_capacity(exchange.waiting());
-        for waiter in exchange.into_waiters() {
-            let delivery = deliver(waiter, &judged, (&route, index), asked.is_some());
-            if delivery.verdict.is_ok() {
-                self.note_sent(delivery.stream, ticket);
-                self.mark_used(ticket.filter(|_| renewal));
-            }
-            deliveries.push(delivery);
-        }
-        Settled { fingerprint: key.fingerprint(), route, index, result, renewal, took_ms, deliveries }
-    }
-
-    /// Tells those who have waited for too long.
-    pub(super) fn tell_impatient(&mut self, now: Now) -> Vec<Settled> {
-        let mut settled = Vec::new();
-        for (id, waiters) in self.pending.impatient(now) {
-            let refusal = Refusal::new(Reason::StsUnavailable).detail("the token service did not answer in time");
-            let judged = Err(Rc::new(self.spread(refusal)));
-            let Some(exchange) = self.pending.get_mut(id) else { continue };
-            let (route, index) = (Arc::clone(&exchange.route), exchange.index);
-            let deliveries = waiters.into_iter().map(|waiter| deliver(waiter, &judged, (&route, index), false));
-            settled.push(Settled {
-                fingerprint: exchange.key.fingerprint(),
-                deliveries: deliveries.collect(),
-                route,
-                index,
-                result: CallResult::Unavailable,
-                renewal: false,
-                took_ms: None,
-            });
-        }
-        settled
-    }
-}
-
-fn deliver(
-    waiter: Waiter,
-    judged: &Judged,
-    (route, index): (&Arc<ExchangeRoute>, usize),
-    asked_here: bool,
-) -> Delivery {
-    let verdict = match judged {
-        Ok(issued) => check(issued, &waiter.method, &waiter.path).map(|()| Rc::clone(issued)),
-        Err(refusal) => Err(Rc::clone(refusal)),
-    };
-    let outcome = match (asked_here, waiter.first) {
-        (true, true) => Outcome::Miss,
-        (true, false) => Outcome::Coalesced,
-        (false, _) => Outcome::Shared,
-    };
-    let verdict = match verdict {
-        Ok(issued) => Ok(Forward { route: Arc::clone(route), index, issued, outcome }),
-        Err(refusal) => Err(Refused { route: Some(Arc::clone(route)), refusal }),
-    };
-    Delivery { stream: waiter.stream, verdict }
 }
 
 /// Whether the STS can be said to work: it answered, and with something else than that it cannot.
@@ -428,9 +295,5 @@ pub(super) fn upkeep(route: &ExchangeRoute, sts_timeout_ms: u64) -> Upkeep {
     }
 }
 
-/// How long what was said of a request stands.
-const REFUSED_MS: (u64, u64) = (1_000, 5_000);
-/// How long it stands that the STS could not be asked.
-const UNAVAILABLE_MS: (u64, u64) = (250, 750);
 /// How often an exchange is asked anew because its answer was invalidated on its way.
 const MOST_REPEATS: u32 = 2;
