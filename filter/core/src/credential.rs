@@ -68,13 +68,25 @@ pub fn is_removed(name: &str) -> bool {
         || may_be_carrier(name) && CARRIERS.iter().any(|carrier| equal(name, carrier))
 }
 
-/// Whether any carrier is as long as `name`. Most headers end here.
+/// Whether any carrier is as long as `name`, and any begins as it does. Most headers end here.
 fn may_be_carrier(name: &str) -> bool {
-    u32::try_from(name.len())
-        .ok()
-        .and_then(|length| 1u64.checked_shl(length))
-        .is_some_and(|bit| CARRIER_LENGTHS & bit != 0)
+    let first = name.bytes().next().map(|first| first & 0x1f).unwrap_or_default();
+    let begins = 1u32.checked_shl(u32::from(first)).is_some_and(|bit| CARRIER_LETTERS & bit != 0);
+    let bit = u32::try_from(name.len()).ok().and_then(|length| 1u64.checked_shl(length));
+    begins && bit.is_some_and(|bit| CARRIER_LENGTHS & bit != 0)
 }
+
+/// A bit for every letter with which a carrier begins, by its place in the alphabet.
+const CARRIER_LETTERS: u32 = {
+    let (mut letters, mut rest) = (0, CARRIERS);
+    while let [carrier, others @ ..] = rest {
+        if let [first, ..] = carrier.as_bytes() {
+            letters |= 1 << (*first & 0x1f);
+        }
+        rest = others;
+    }
+    letters
+};
 
 /// A bit for every length that a carrier has.
 const CARRIER_LENGTHS: u64 = {
@@ -98,7 +110,10 @@ fn equal(name: &str, carrier: &str) -> bool {
 }
 
 fn starts_with(name: &str, prefix: &str) -> bool {
-    name.len() >= prefix.len() && prefix.bytes().zip(name.bytes()).all(|(a, b)| a == b || a == b'-' && b == b'_')
+    // No prefix begins with what cannot be told from another letter, so that the first one decides for most names.
+    name.as_bytes().first() == prefix.as_bytes().first()
+        && name.len() >= prefix.len()
+        && prefix.bytes().zip(name.bytes()).all(|(a, b)| a == b || a == b'-' && b == b'_')
 }
 
 /// Whether `value` holds the bytes of `token`.
