@@ -121,7 +121,8 @@ impl Flow {
         let exchange = self.pending.get_mut(id)?;
         let Call { at: asked, lease, ticket } = exchange.end_call()?;
         let judged = reply::judge(answer, &exchange.route, exchange.key.subject_token());
-        let outcome = if answered(&judged) { breaker::Outcome::Answered } else { breaker::Outcome::Unavailable };
+        let outcome =
+            if answered(answer.status, &judged) { breaker::Outcome::Answered } else { breaker::Outcome::Unavailable };
         self.breaker.report(ticket, outcome, now);
         let judged = judged.and_then(|accepted| self.entry(id, accepted, asked, now));
         let judged = judged.map_err(|refusal| self.spread(refusal));
@@ -276,13 +277,12 @@ impl Flow {
     }
 }
 
-/// Whether the STS can be said to work: it answered, and with something else than that it cannot.
-fn answered(judged: &Result<Accepted, Refusal>) -> bool {
-    use Reason::{Overloaded, RecordUnavailable, StsReplyInvalid, StsUnavailable};
-    !matches!(
-        judged.as_ref().map_err(Refusal::reason),
-        Err(Some(StsUnavailable | StsReplyInvalid | Overloaded | RecordUnavailable))
-    )
+/// Whether the STS can be said to work: it answered, and with something else than that it cannot. An answer that is of no use
+/// to one route says nothing of the others.
+fn answered(status: Option<u16>, judged: &Result<Accepted, Refusal>) -> bool {
+    use Reason::{Overloaded, RecordUnavailable, StsUnavailable};
+    let cannot = |refusal: &Refusal| matches!(refusal.reason(), Some(StsUnavailable | Overloaded | RecordUnavailable));
+    status.is_some_and(|status| status < 500) && !judged.as_ref().is_err_and(cannot)
 }
 
 /// What a route wants of the lives of its tokens.

@@ -114,6 +114,20 @@ fn a_refusal_of_the_sts_is_an_answer_and_opens_no_breaker() {
 }
 
 #[test]
+fn answers_that_are_of_no_use_to_one_route_do_not_keep_others_from_asking() {
+    let mut worker = Worker::alone();
+    let useless = String::from_utf8(issued("i", 60)).unwrap().replace("token-type:access_token", "token-type:saml2");
+    for call in 0..50_u32 {
+        worker.parks(call, &format!("t-{call}"), START);
+        let ask = worker.ask(START);
+        let settled = worker.answer(ask.id, ok(useless.as_bytes()), START).unwrap();
+        assert_eq!(told(&settled), [(call, Err("sts_reply_invalid"))]);
+    }
+    assert!(matches!(worker.arrive(99, "r1", &get("t"), START), Verdict::Park { .. }));
+    worker.ask(START);
+}
+
+#[test]
 fn renewals_that_the_breaker_holds_back_do_not_keep_others_waiting() {
     let mut worker = Worker::alone();
     for token in 0..20 {
