@@ -278,11 +278,14 @@ impl Flow {
 }
 
 /// Whether the STS can be said to work: it answered, and with something else than that it cannot. An answer that is of no use
-/// to one route says nothing of the others.
+/// to one route says nothing of the others, nor does one issuer whose keys cannot be had.
 fn answered(status: Option<u16>, judged: &Result<Accepted, Refusal>) -> bool {
-    use Reason::{Overloaded, RecordUnavailable, StsUnavailable};
-    let cannot = |refusal: &Refusal| matches!(refusal.reason(), Some(StsUnavailable | Overloaded | RecordUnavailable));
-    status.is_some_and(|status| status < 500) && !judged.as_ref().is_err_and(cannot)
+    use Reason::{IssuerKeysUnavailable, Overloaded, RecordUnavailable, StsUnavailable};
+    match judged.as_ref().map_err(Refusal::reason) {
+        Ok(_) | Err(Some(IssuerKeysUnavailable)) => true,
+        Err(Some(StsUnavailable | Overloaded | RecordUnavailable)) => false,
+        Err(_) => status.is_some_and(|status| status < 500),
+    }
 }
 
 /// What a route wants of the lives of its tokens.

@@ -128,6 +128,19 @@ fn answers_that_are_of_no_use_to_one_route_do_not_keep_others_from_asking() {
 }
 
 #[test]
+fn one_issuer_whose_keys_cannot_be_had_does_not_keep_others_from_asking() {
+    let mut worker = Worker::alone();
+    let body = br#"{"error":"invalid_request","reason":"issuer_keys_unavailable"}"#;
+    for call in 0..50_u32 {
+        worker.parks(call, &format!("t-{call}"), START);
+        let ask = worker.ask(START);
+        worker.answer(ask.id, Answer { status: Some(503), decision_id: None, body }, START).unwrap();
+    }
+    assert!(matches!(worker.arrive(99, "r1", &get("t"), START), Verdict::Park { .. }));
+    worker.ask(START);
+}
+
+#[test]
 fn renewals_that_the_breaker_holds_back_do_not_keep_others_waiting() {
     let mut worker = Worker::alone();
     for token in 0..20 {
