@@ -53,10 +53,8 @@ fn decide(stream: u32, worker: &Rc<Worker>) -> Result<Action, Refused> {
             Ok(Action::Continue)
         }
         Verdict::Park { start } => {
-            if start {
-                root::start_exchanges(worker);
-            }
-            Ok(Action::Pause)
+            let came = if start { worker.while_deciding(stream, || root::start_exchanges(worker)) } else { None };
+            came.map_or(Ok(Action::Pause), |verdict| verdict.map(|()| Action::Continue))
         }
         Verdict::Refuse(refused) => Err(refused),
     }

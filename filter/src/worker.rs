@@ -31,12 +31,19 @@ pub struct Worker {
     pub metrics: RefCell<Metrics>,
     /// Envoy's numbers of the calls under way, and which exchange each is for.
     pub calls: RefCell<HashMap<u32, u64>>,
+    /// The request that is being decided on, and what came for it meanwhile.
+    deciding: RefCell<Option<Deciding>>,
     /// Requests that were refused but could not be answered. They stay where they are until Envoy ends them.
     stuck: RefCell<HashSet<u32>>,
     /// With NUL between its parts, as Envoy wants it.
     route_property: String,
     knows_routes_by_name: bool,
     notes_choice: bool,
+}
+
+struct Deciding {
+    stream: u32,
+    came: Option<Result<(), Refused>>,
 }
 
 impl Worker {
@@ -53,6 +60,7 @@ impl Worker {
             metrics: RefCell::new(Metrics::new(flow.route_names())),
             flow: RefCell::new(flow),
             calls: RefCell::default(),
+            deciding: RefCell::default(),
             stuck: RefCell::default(),
             knows_routes_by_name: route_property == ROUTE_NAME,
             route_property,
@@ -147,18 +155,40 @@ impl Worker {
         }
     }
 
+    /// Does `work`, which may bring an answer for `stream`, the very request that is being decided on: that is returned and not
+    /// carried out, for a request cannot be let go on by a call before it is held.
+    pub fn while_deciding(&self, stream: u32, work: impl FnOnce()) -> Option<Result<(), Refused>> {
+        self.deciding.replace(Some(Deciding { stream, came: None }));
+        work();
+        // The calls that follow in this callback are the request's own again.
+        _ = crate::abi::set_effective_context(stream);
+        self.deciding.take().and_then(|deciding| deciding.came)
+    }
+
+    /// Puts aside what has come for the request that is being decided on; hands back what is another's.
+    fn put_aside(&self, stream: u32, verdict: Result<(), Refused>) -> Option<Result<(), Refused>> {
+        match self.deciding.try_borrow_mut() {
+            Ok(mut deciding) => match deciding.as_mut() {
+                Some(current) if current.stream == stream => {
+                    current.came = Some(verdict);
+                    None
+                }
+                _ => Some(verdict),
+            },
+            Err(_) => Some(verdict),
+        }
+    }
+
     fn deliver(&self, delivery: Delivery) {
         // The client may have gone; then there is no such stream, and nothing to do.
         if crate::abi::set_effective_context(delivery.stream).is_err() {
             return;
         }
-        let resumed = delivery.verdict.and_then(|forward| {
-            self.write(&forward)?;
-            _ = crate::abi::continue_request();
-            Ok(())
-        });
-        if let Err(refused) = resumed {
-            self.refuse(delivery.stream, &refused);
+        let written = delivery.verdict.and_then(|forward| self.write(&forward));
+        match self.put_aside(delivery.stream, written) {
+            None => {}
+            Some(Ok(())) => _ = crate::abi::continue_request(),
+            Some(Err(refused)) => self.refuse(delivery.stream, &refused),
         }
     }
 
