@@ -129,7 +129,7 @@ impl Flow {
         let result = reply::call_result(&judged);
         let invalidated = self.publish(host, id, lease, &judged, now);
         if invalidated && judged.is_ok() {
-            return self.ask_anew(host, id, now);
+            return self.ask_anew(id, now);
         }
         let exchange = self.pending.take(id)?;
         let judged = match judged {
@@ -196,14 +196,14 @@ impl Flow {
     }
 
     /// What came was invalidated on its way. Asked once more, it is given up after a few times.
-    fn ask_anew(&mut self, host: &mut dyn Host, id: u64, now: Now) -> Option<Settled> {
+    fn ask_anew(&mut self, id: u64, now: Now) -> Option<Settled> {
         if self.pending.get_mut(id)?.repeats < MOST_REPEATS {
             self.pending.restart(id);
             return None;
         }
         let refusal =
             Refusal::new(Reason::StsUnavailable).detail("what the token service issued was invalidated at once");
-        self.give_refusal(host, id, None, refusal, now)
+        self.give_refusal(id, refusal, now)
     }
 
     /// Another worker has asked, and this is what it got.
@@ -243,10 +243,10 @@ impl Flow {
         held: Held,
         now: Now,
     ) -> Option<Settled> {
+        if let (Some(lease), Some(shared)) = (lease, &self.shared) {
+            shared.release(host, lease);
+        }
         if self.pending.get_mut(id)?.waiting() == 0 {
-            if let (Some(lease), Some(shared)) = (lease, &self.shared) {
-                shared.release(host, lease);
-            }
             let exchange = self.pending.take(id)?;
             self.put_off(&exchange.key, held.retry_after_ms, now);
             self.end_source(&exchange, false, now);
@@ -254,20 +254,10 @@ impl Flow {
         }
         let refusal = Refusal::new(Reason::StsUnavailable)
             .detail("the token service did not answer of late and is left alone for a moment");
-        self.give_refusal(host, id, lease, refusal, now)
+        self.give_refusal(id, refusal, now)
     }
 
-    fn give_refusal(
-        &mut self,
-        host: &mut dyn Host,
-        id: u64,
-        lease: Option<shared::Ticket>,
-        refusal: Refusal,
-        now: Now,
-    ) -> Option<Settled> {
-        if let (Some(lease), Some(shared)) = (lease, &self.shared) {
-            shared.release(host, lease);
-        }
+    fn give_refusal(&mut self, id: u64, refusal: Refusal, now: Now) -> Option<Settled> {
         let exchange = self.pending.take(id)?;
         if let Purpose::Renewal(_) = exchange.purpose {
             self.renewal_failed(&exchange.key, now);
