@@ -64,6 +64,12 @@ impl VerifiedActor {
         }
     }
 
+    /// A registered proxy of this name, or a caller without a certificate.
+    #[cfg(test)]
+    pub(crate) fn for_tests(proxy: Option<&str>) -> Self {
+        Self(proxy.map(|proxy| SpiffeId::parse(proxy).unwrap()))
+    }
+
     /// The proxy; absent where the workload asks for itself.
     pub fn proxy(&self) -> Option<&SpiffeId> {
         self.0.as_ref()

@@ -18,6 +18,7 @@ const MAX_CONTEXT_VALUE: usize = 2048;
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
     subject_token: Secret,
+    subject_token_type: TokenType,
     resource: Vec<String>,
     audience: Vec<String>,
     asked: Asked,
@@ -53,7 +54,7 @@ impl TokenRequest {
                 .got(format!("{} bytes", request.subject_token.expose().len()))
                 .wanted(format!("at most {} bytes", token::jws::MAX_TOKEN_LENGTH)));
         }
-        check_subject_token_type(&request.subject_token_type)?;
+        let subject_token_type = read_subject_token_type(&request.subject_token_type)?;
         let context = match caller {
             Caller::Proxy(_) => {
                 request.request_context.as_deref().map_or(Ok(RequestContext::default()), read_context)?
@@ -69,6 +70,7 @@ impl TokenRequest {
                 context,
             },
             subject_token: request.subject_token,
+            subject_token_type,
             resource: request.resource,
             audience: request.audience,
         })
@@ -77,6 +79,11 @@ impl TokenRequest {
     /// The subject token: not verified.
     pub fn subject_token(&self) -> &Secret {
         &self.subject_token
+    }
+
+    /// What the caller says the subject token is.
+    pub fn subject_token_type(&self) -> TokenType {
+        self.subject_token_type
     }
 
     /// The `resource` values.
@@ -111,14 +118,13 @@ fn check_protocol(protocol: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-fn check_subject_token_type(urn: &str) -> Result<(), Refusal> {
-    match TokenType::from_urn(urn) {
-        Some(TokenType::Jwt | TokenType::IdToken | TokenType::AccessToken) => Ok(()),
-        None => Err(invalid("subject tokens of this type are not read")
+fn read_subject_token_type(urn: &str) -> Result<TokenType, Refusal> {
+    TokenType::from_urn(urn).ok_or_else(|| {
+        invalid("subject tokens of this type are not read")
             .claim("subject_token_type")
             .got(urn)
-            .wanted(one_of(&TokenType::ALL))),
-    }
+            .wanted(one_of(&TokenType::ALL))
+    })
 }
 
 fn read_requested_type(urn: Option<&str>) -> Result<TokenType, Refusal> {

@@ -128,6 +128,7 @@ fn source(jwks: JwksSettings) -> SourceSettings {
     SourceSettings {
         name: "issuer".into(),
         audience: AUDIENCE.into(),
+        actors: None,
         preset: Preset::Oidc { issuer: ISSUER.into(), algorithms: vec![Algorithm::Es256, Algorithm::Rs256] },
         jwks,
     }

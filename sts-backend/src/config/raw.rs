@@ -76,6 +76,7 @@ pub(super) struct RawActor {
 pub(super) struct RawSource {
     pub name: String,
     pub audience: Option<String>,
+    pub actors: Option<Vec<String>>,
     pub preset: RawPreset,
     #[serde(default)]
     pub jwks: RawJwks,

@@ -1,8 +1,8 @@
 //! `sources`: whom we believe, each for an audience that nobody else uses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use token::jws::Algorithm;
+use token::{jws::Algorithm, spiffe::SpiffeId};
 
 use super::{
     checker::Checker,
@@ -20,7 +20,6 @@ pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<Sourc
     let before = checker.count();
     let mut sources = Vec::new();
     let mut names = BTreeMap::new();
-    let mut issuers = BTreeMap::new();
     for (index, source) in raw.into_iter().enumerate() {
         let at = format!("sources[{index}]");
         once(checker, &mut names, format!("{at}.name"), &source.name);
@@ -28,18 +27,18 @@ pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<Sourc
             checker.wrong(format!("{at}.name"), format!("`{}`", source.name), NAME, "it becomes part of names");
         }
         let audience = audience(checker, &format!("{at}.audience"), source.audience);
+        let actors = actors(checker, &format!("{at}.actors"), source.actors);
         let jwks = jwks(checker, &format!("{at}.jwks"), source.jwks);
         let Some(preset) = preset(checker, &format!("{at}.preset"), source.preset) else { continue };
         let issuer = preset.issuers().into_iter().next().unwrap_or_default();
-        once(checker, &mut issuers, format!("{at}.preset"), &issuer);
         if audience.as_deref() == Some(issuer.as_str()) {
             let found = format!("`{issuer}`, the issuer's own name");
             let remedy =
                 "tokens for the issuer itself, such as every Kubernetes pod has, would be believed: choose another";
             checker.wrong(format!("{at}.audience"), found, "an audience reserved for this service", remedy);
         }
-        if let (Some(audience), Some(jwks)) = (audience, jwks) {
-            sources.push(SourceSettings { name: source.name, audience, preset, jwks });
+        if let (Some(audience), Some(actors), Some(jwks)) = (audience, actors, jwks) {
+            sources.push(SourceSettings { name: source.name, audience, actors, preset, jwks });
         }
     }
     // What only the sources themselves can say: which names they would give, and where their keys come from.
@@ -84,6 +83,27 @@ fn audience(checker: &mut Checker<'_>, at: &str, audience: Option<String>) -> Op
             None
         }
     }
+}
+
+/// The proxies that a source vouches to. That each of them is registered is not asked: a source may outlive a proxy.
+#[allow(clippy::option_option, reason = "no list and a list that cannot be used are two things")]
+fn actors(checker: &mut Checker<'_>, at: &str, raw: Option<Vec<String>>) -> Option<Option<BTreeSet<SpiffeId>>> {
+    let Some(raw) = raw else { return Some(None) };
+    let expected = "the SPIFFE IDs of the proxies that this source vouches to";
+    if raw.is_empty() {
+        checker.wrong(at, "no proxy", expected, "name one at least, or leave the list out: then it vouches to all");
+        return None;
+    }
+    let mut actors = BTreeSet::new();
+    for (index, id) in raw.iter().enumerate() {
+        match SpiffeId::parse(id) {
+            Ok(id) => _ = actors.insert(id),
+            Err(error) => {
+                checker.wrong(format!("{at}[{index}]"), format!("`{id}`: {error}"), expected, "correct it");
+            }
+        }
+    }
+    (actors.len() == raw.len()).then_some(Some(actors))
 }
 
 fn jwks(checker: &mut Checker<'_>, at: &str, raw: RawJwks) -> Option<JwksSettings> {

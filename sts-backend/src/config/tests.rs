@@ -158,8 +158,18 @@ fn each_mistake_is_found_where_it_stands() {
 fn two_sources_cannot_share_an_issuer() {
     let found =
         finding("issuer: \"https://issuer.example\"", "issuer: \"https://kubernetes.default.svc.cluster.local\"");
-    assert_eq!(found.path, "sources[5].preset");
-    assert!(found.to_string().contains("`sources[4].preset` has too"), "{found}");
+    assert_eq!(found.path, "sources");
+    assert!(found.to_string().contains("`actors` of its own"), "{found}");
+}
+
+#[test]
+fn a_source_may_vouch_to_some_proxies_only() {
+    let with = |actors: &str| {
+        let source = "    audience: https://sts.cloakroom.test\n    preset: { oidc:";
+        finding(source, &format!("    actors: {actors}\n{source}"))
+    };
+    assert_eq!(with("[]").path, "sources[5].actors");
+    assert_eq!(with("[spiffe://td/edge, https://td/edge]").path, "sources[5].actors[1]");
 }
 
 #[test]

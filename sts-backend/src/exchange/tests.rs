@@ -101,6 +101,7 @@ impl World {
         let source = SourceSettings {
             name: "test".into(),
             audience: "https://sts.test".into(),
+            actors: None,
             preset: Preset::Oidc { issuer: "https://issuer.test".into(), algorithms: vec![Algorithm::Es256] },
             jwks,
         };

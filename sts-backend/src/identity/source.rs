@@ -1,10 +1,14 @@
 //! The settings of a trust source: which issuer is believed, for which audience, and where its keys come from.
 
-use std::{collections::HashMap, net::IpAddr, path::PathBuf};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+    path::PathBuf,
+};
 
 use http::Uri;
 use thiserror::Error;
-use token::jws::Algorithm;
+use token::{jws::Algorithm, spiffe::SpiffeId};
 
 use super::{address, name, preset::KeyLocation, shared_audience};
 
@@ -18,6 +22,8 @@ pub struct SourceSettings {
     pub name: String,
     /// The one `aud` its tokens must have: reserved for this service.
     pub audience: String,
+    /// The proxies that this source vouches to; absent: to every caller. Callers without a certificate are none of them.
+    pub actors: Option<BTreeSet<SpiffeId>>,
     /// Which platform the tokens come from.
     pub preset: Preset,
     /// Where the issuer's keys come from.
@@ -66,8 +72,8 @@ pub enum SourceError {
     #[error("source `{name}`: issuer `{issuer}` is not an https URI without query, fragment and user")]
     Issuer { name: String, issuer: String },
     #[error(
-        "sources `{name}` and `{other}` have the same issuer `{issuer}`: a source is chosen by `iss` alone, never by trying; \
-         give one of the issuers another name (Kubernetes: `--service-account-issuer`)"
+        "sources `{name}` and `{other}` have the same issuer `{issuer}` and may serve the same caller: a source is chosen, never \
+         tried; give each of them `actors` of its own, or one of the issuers another name (Kubernetes: `--service-account-issuer`)"
     )]
     SameIssuer { name: String, other: String, issuer: String },
     #[error("sources `{name}` and `{other}` would give workloads the same names, under `{prefix}`")]
@@ -81,6 +87,19 @@ pub enum SourceError {
 }
 
 impl SourceSettings {
+    /// Whether this source vouches to `actor`; `None` is a caller without a certificate.
+    pub(super) fn serves(&self, actor: Option<&SpiffeId>) -> bool {
+        self.actors.as_ref().is_none_or(|actors| actor.is_some_and(|actor| actors.contains(actor)))
+    }
+
+    /// Whether some caller could be served by both.
+    fn serves_with(&self, other: &Self) -> bool {
+        match (&self.actors, &other.actors) {
+            (Some(ours), Some(theirs)) => !ours.is_disjoint(theirs),
+            _ => true,
+        }
+    }
+
     /// What is wrong with these settings, looked at alone.
     fn check(&self) -> Result<(), SourceError> {
         let name = || self.name.clone();
@@ -131,16 +150,19 @@ pub fn check_all(all: &[SourceSettings]) -> Result<(), SourceError> {
 
 /// What is wrong between the sources: names, issuers and derived names must be one source's alone.
 fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
-    let (mut names, mut issuers, mut prefixes) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let (mut names, mut prefixes) = (HashMap::new(), HashMap::new());
+    let mut issuers: HashMap<String, Vec<&SourceSettings>> = HashMap::new();
     for source in all {
         let name = || source.name.clone();
         if names.insert(&source.name, ()).is_some() {
             return Err(SourceError::RepeatedName(name()));
         }
         for issuer in source.preset.issuers() {
-            if let Some(other) = issuers.insert(issuer.clone(), name()) {
-                return Err(SourceError::SameIssuer { name: name(), other, issuer });
+            let others = issuers.entry(issuer.clone()).or_default();
+            if let Some(other) = others.iter().find(|other| other.serves_with(source)) {
+                return Err(SourceError::SameIssuer { name: name(), other: other.name.clone(), issuer });
             }
+            others.push(source);
         }
         let prefix = source.preset.name_prefix(&source.name);
         // One tenant's tokens of both versions speak of the same objects: the same name is the same workload.

@@ -12,13 +12,13 @@ use super::{
     preset::KeyLocation,
     source::{self, SourceError, SourceSettings},
 };
-use crate::refusal::Refusal;
+use crate::{actor::VerifiedActor, refusal::Refusal};
 
 /// The trust sources of one configuration, with their key caches.
 pub struct Sources {
     trust_domain: String,
     all: Vec<Arc<Source>>,
-    by_issuer: HashMap<String, Arc<Source>>,
+    by_issuer: HashMap<String, Vec<Arc<Source>>>,
 }
 
 /// One trust source.
@@ -52,7 +52,7 @@ impl Sources {
         for one in settings {
             let source = Arc::new(Source::new(one, previous)?);
             for issuer in source.settings.preset.issuers() {
-                sources.by_issuer.insert(issuer, Arc::clone(&source));
+                sources.by_issuer.entry(issuer).or_default().push(Arc::clone(&source));
             }
             sources.all.push(source);
         }
@@ -75,17 +75,23 @@ impl Sources {
         &self.trust_domain
     }
 
-    /// The source that has exactly this issuer.
-    pub(super) fn of_issuer(&self, issuer: Option<&str>) -> Result<&Source, Refusal> {
-        if let Some(source) = issuer.and_then(|issuer| self.by_issuer.get(issuer)) {
+    /// The source that has exactly this issuer and serves `asker`: one at most, by the checks of the settings.
+    pub(super) fn of_issuer(&self, issuer: Option<&str>, asker: &VerifiedActor) -> Result<&Source, Refusal> {
+        let serves = |source: &&Arc<Source>| source.settings.serves(asker.proxy());
+        let known = issuer.and_then(|issuer| self.by_issuer.get(issuer)).into_iter().flatten();
+        if let Some(source) = known.into_iter().find(serves) {
             return Ok(source);
         }
-        let issuers: Vec<_> = self.all.iter().flat_map(|source| source.settings.preset.issuers()).take(8).collect();
-        Err(Refusal::new(Reason::SubjectIssuerUnknown, "no trust source is configured for the token's issuer")
-            .claim("iss")
-            .got(issuer.unwrap_or("nothing"))
-            .wanted(format!("exactly one of {}", issuers.join(", ")))
-            .help("add the issuer under `sources`, or send a token of a configured one"))
+        let served = self.all.iter().filter(serves);
+        let issuers: Vec<_> = served.flat_map(|source| source.settings.preset.issuers()).take(8).collect();
+        Err(Refusal::new(
+            Reason::SubjectIssuerUnknown,
+            "no trust source is configured for the token's issuer and this caller",
+        )
+        .claim("iss")
+        .got(issuer.unwrap_or("nothing"))
+        .wanted(format!("exactly one of {}", issuers.join(", ")))
+        .help("add the issuer under `sources`, or send a token of a configured one"))
     }
 
     /// Every algorithm that some source allows.

@@ -1,7 +1,7 @@
 //! Projected service-account tokens of one Kubernetes cluster (EKS, GKE, AKS and others).
 //!
-//! Many clusters share the issuer `https://kubernetes.default.svc.cluster.local`. Sources are chosen by issuer, so only one
-//! such cluster can be configured: give the others issuers of their own (`--service-account-issuer`).
+//! Many clusters share the issuer `https://kubernetes.default.svc.cluster.local`. Which of them is meant is told by the proxy
+//! that asks: each such source lists its own (`actors`).
 
 use super::{Identified, plain_segment};
 use crate::{

@@ -1,7 +1,8 @@
 use super::*;
 
 fn source(name: &str, preset: Preset) -> SourceSettings {
-    SourceSettings { name: name.into(), audience: "https://sts.test".into(), preset, jwks: JwksSettings::default() }
+    let jwks = JwksSettings::default();
+    SourceSettings { name: name.into(), audience: "https://sts.test".into(), actors: None, preset, jwks }
 }
 
 fn oidc(name: &str, issuer: &str) -> SourceSettings {
@@ -43,6 +44,23 @@ fn two_sources_cannot_be_confused() {
         source("b", Preset::EntraV2 { tenant: TENANT.into() }),
     ];
     assert_eq!(check_together(&entra), Ok(()));
+}
+
+#[test]
+fn one_issuer_may_be_two_sources_for_proxies_that_differ() {
+    let served = |name: &str, cluster: &str, actors: Option<&[&str]>| SourceSettings {
+        actors: actors.map(|actors| actors.iter().map(|actor| SpiffeId::parse(actor).unwrap()).collect()),
+        ..source(name, Preset::Kubernetes { issuer: "https://k8s".into(), cluster: cluster.into() })
+    };
+    let (one, other) = (&["spiffe://td/edge/one"][..], &["spiffe://td/edge/other"][..]);
+    let east = served("a", "east", Some(one));
+    assert_eq!(check_together(&[east.clone(), served("b", "west", Some(other))]), Ok(()));
+    for actors in [None, Some(one), Some(&["spiffe://td/edge/other", "spiffe://td/edge/one"][..])] {
+        let error = check_together(&[east.clone(), served("b", "west", actors)]).unwrap_err();
+        assert!(matches!(error, SourceError::SameIssuer { .. }), "{actors:?}");
+    }
+    assert!(east.serves(Some(&SpiffeId::parse(one[0]).unwrap())));
+    assert!(!east.serves(Some(&SpiffeId::parse(other[0]).unwrap())) && !east.serves(None));
 }
 
 #[test]

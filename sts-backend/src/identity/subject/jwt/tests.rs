@@ -6,7 +6,7 @@ use token::{base64url, jwk::Jwk};
 use super::*;
 use crate::{
     crypto::Es256Key,
-    identity::{Preset, SourceSettings, fake_issuer::FakeIssuer},
+    identity::{Platform, Preset, SourceSettings, fake_issuer::FakeIssuer},
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -28,6 +28,7 @@ async fn world() -> World {
     let settings = SourceSettings {
         name: "test".into(),
         audience: AUDIENCE.into(),
+        actors: None,
         preset: Preset::Oidc { issuer: ISSUER.into(), algorithms: vec![Algorithm::Es256] },
         jwks,
     };
@@ -46,7 +47,7 @@ impl World {
     }
 
     async fn verify(&self, token: &str) -> Result<VerifiedSubject, Refusal> {
-        VerifiedSubject::verify_token(&self.sources, &Secret::new(token), NOW).await
+        verify(&self.sources, &VerifiedActor::for_tests(None), &Secret::new(token), NOW).await
     }
 
     async fn refusal(&self, token: &str) -> (Reason, Option<String>) {
@@ -183,7 +184,7 @@ async fn a_reload_keeps_the_keys_of_unchanged_sources() {
     let world = world().await;
     let token = world.sign(&world.header(), &claims());
     world.verify(&token).await.unwrap();
-    let mut settings = world.sources.of_issuer(Some(ISSUER)).unwrap().settings.clone();
+    let mut settings = world.sources.of_issuer(Some(ISSUER), &VerifiedActor::for_tests(None)).unwrap().settings.clone();
     let same = Sources::new(vec![settings.clone()], "td.test", Some(&world.sources)).unwrap();
     assert!(same.readiness(NOW)[0].ready);
     settings.jwks.uri = Some(format!("{}/other", world.issuer.url).parse().unwrap());
