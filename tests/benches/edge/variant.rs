@@ -1,5 +1,6 @@
 //! The Envoys that are compared. Their bootstraps differ in what stands before the router and in nothing else.
 
+mod calls;
 mod native;
 mod nothing;
 mod shipped;
@@ -30,6 +31,8 @@ pub enum Variant {
     WasmNothing,
     /// The same with all callbacks that a module of the Rust SDK has.
     WasmNothingSdk,
+    /// WASM that makes the calls of a hit with nothing between them.
+    WasmCalls,
     ExtAuthz,
     ExtProc,
     /// All that `envoy/egress.yaml` has before the router.
@@ -71,6 +74,7 @@ impl Variant {
             Self::Lua => "lua",
             Self::WasmNothing => "wasm_nothing",
             Self::WasmNothingSdk => "wasm_nothing_sdk",
+            Self::WasmCalls => "wasm_calls",
             Self::ExtAuthz => "ext_authz",
             Self::ExtProc => "ext_proc",
             Self::Cloakroom => "cloakroom",
@@ -91,6 +95,7 @@ impl Variant {
             Self::Lua => "Lua, table look-up and swap",
             Self::WasmNothing => "WASM that does nothing, raw",
             Self::WasmNothingSdk => "WASM that does nothing, as SDK",
+            Self::WasmCalls => "WASM, the calls of a hit only",
             Self::ExtAuthz => "ext_authz over gRPC, swap",
             Self::ExtProc => "ext_proc over gRPC, swap",
             Self::Cloakroom => "Cloakroom as shipped, hit",
@@ -136,6 +141,7 @@ impl Variant {
             Self::JwtAuthn { cached: true, .. } => (Arrival::Bare, Some("http.egress.jwt_authn.jwt_cache_hit")),
             Self::JwtAuthn { cached: false, .. } => (Arrival::Bare, Some("http.egress.jwt_authn.allowed")),
             Self::WasmNothing | Self::WasmNothingSdk => (Arrival::Native, Some(nothing::COUNTER)),
+            Self::WasmCalls => (Arrival::Issued, Some(nothing::COUNTER)),
             Self::ExtAuthz | Self::ExtProc => (Arrival::Issued, None),
             Self::Lua | Self::Cloakroom | Self::CloakroomOtherwise => (Arrival::Own, None),
         };
@@ -170,6 +176,7 @@ impl Variant {
             Self::Lua => vec![native::lua(&traffic.tokens, folder)?],
             Self::WasmNothing => vec![nothing::filter(Exports::One, folder)?],
             Self::WasmNothingSdk => vec![nothing::filter(Exports::Sdk, folder)?],
+            Self::WasmCalls => vec![nothing::filter(Exports::Calls, folder)?],
             Self::ExtAuthz => vec![native::ext_authz()],
             Self::ExtProc => vec![native::ext_proc()],
             Self::Cloakroom => shipped::filters(&ground.filter, traffic)?,

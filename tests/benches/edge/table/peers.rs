@@ -24,7 +24,13 @@ pub(super) fn groups(plan: &Plan) -> Result<Vec<Group>> {
         Traffic::new(Protocol::PLAIN, Routes::ONE, &tokens)
     };
     let rs256 = traffic(Algorithm::Rs256)?;
-    let mut variants = vec![Variant::CredentialInjector, Variant::WasmNothing, Variant::ExtAuthz, Variant::Cloakroom];
+    let mut variants = vec![
+        Variant::CredentialInjector,
+        Variant::WasmNothing,
+        Variant::WasmCalls,
+        Variant::Cloakroom,
+        Variant::ExtAuthz,
+    ];
     if !plan.telling {
         variants.extend([Variant::CloakroomOtherwise, Variant::WasmNothingSdk, Variant::Lua, Variant::ExtProc]);
         variants.extend([true, false].map(|cached| Variant::JwtAuthn { algorithm: Algorithm::Rs256, cached }));
@@ -44,8 +50,13 @@ pub(super) fn verdict(comparisons: &[Comparison]) -> String {
         return String::new();
     };
     let (added, p99) = (row.added.median, row.p99_ratio.median);
+    let calls = comparisons.first().and_then(|comparison| self::row(comparison, Variant::WasmCalls));
+    let calls = calls.map_or(String::new(), |calls| {
+        let calls = calls.added.median;
+        format!("\nof it {calls:.1} µs are its calls to Envoy, which a module without any code of its own pays too")
+    });
     format!(
-        "\na hit adds {added:.1} µs, at most {ADDED:.0} is the aim: {}\nits p99 is {p99:.2} of the router's, at most {P99:.2} is the aim: {}\n",
+        "\na hit adds {added:.1} µs, at most {ADDED:.0} is the aim: {}{calls}\nits p99 is {p99:.2} of the router's, at most {P99:.2} is the aim: {}\n",
         judge(added, ADDED),
         judge(p99, P99)
     )

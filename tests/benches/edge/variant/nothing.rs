@@ -1,4 +1,4 @@
-//! WASM that does nothing, made from text: what entering a VM costs, and nothing else.
+//! WASM that decides nothing, made from text: what entering a VM costs, or the calls of a hit, and nothing else.
 //!
 //! Doing nothing leaves no trace, so it counts, and tells Envoy each time it has counted a thousand.
 
@@ -6,6 +6,8 @@ use std::{fmt::Write, path::Path};
 
 use harness::Result;
 use serde_json::{Value, json};
+
+use super::calls;
 
 /// The counter in Envoy. Right after every thousandth request.
 pub const COUNTER: &str = "wasmcustom.bench_requests";
@@ -17,6 +19,8 @@ pub enum Exports {
     One,
     /// All that a module of the Rust SDK exports.
     Sdk,
+    /// Those of a hit, which make its calls.
+    Calls,
 }
 
 /// Callbacks of ABI 0.2.1 beside those in [`MODULE`]: name, number of parameters, what is returned, if anything.
@@ -46,17 +50,24 @@ const SDK: &[(&str, usize, Option<u32>)] = &[
     ("proxy_on_delete", 1, None),
 ];
 
-const MODULE: &str = r#"
+const IMPORTS: &str = r#"
   (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_increment_metric" (func $increment (param i32 i64) (result i32)))
+"#;
+
+/// Room for answers of the host where there are none to keep.
+const ROOM: &str =
+    r#"(func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024)) (func $work)"#;
+
+const MODULE: &str = r#"
   (memory (export "memory") 1)
   (data (i32.const 16) "bench_requests")
   (global $counted (mut i32) (i32.const 0))
   (func (export "proxy_abi_version_0_2_1"))
-  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024))
   (func (export "proxy_on_configure") (param i32 i32) (result i32)
     (i32.eqz (call $define (i32.const 0) (i32.const 16) (i32.const 14) (i32.const 0))))
   (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (call $work)
     (global.set $counted (i32.add (global.get $counted) (i32.const 1)))
     (if (i32.eq (global.get $counted) (i32.const 1000)) (then
       (global.set $counted (i32.const 0))
@@ -69,6 +80,7 @@ pub fn filter(exports: Exports, folder: &Path) -> Result<Value> {
     let name = match exports {
         Exports::One => "nothing",
         Exports::Sdk => "nothing-sdk",
+        Exports::Calls => "calls",
     };
     let path = folder.join(format!("{name}.wasm"));
     std::fs::write(&path, module(exports)?)?;
@@ -90,7 +102,11 @@ pub fn filter(exports: Exports, folder: &Path) -> Result<Value> {
 }
 
 fn module(exports: Exports) -> Result<Vec<u8>> {
-    let mut text = format!("(module {MODULE}");
+    let (imports, own) = match exports {
+        Exports::Calls => (calls::IMPORTS, calls::text()?),
+        Exports::One | Exports::Sdk => ("", ROOM.to_owned()),
+    };
+    let mut text = format!("(module {IMPORTS}{imports}{MODULE}{own}");
     if exports == Exports::Sdk {
         for (name, parameters, result) in SDK {
             let (kind, value) = match result {
