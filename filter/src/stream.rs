@@ -38,7 +38,8 @@ fn decide(stream: u32, worker: &Rc<Worker>) -> Result<Action, Refused> {
     let step = {
         let flow = worker.flow.try_borrow_mut();
         let mut flow = flow.map_err(|_| unrouted(Refusal::new(Reason::FilterOverloaded)))?;
-        let arrival = Arrival { stream, route: route.as_deref(), source: &worker::source };
+        let arrival =
+            Arrival { stream, route: route.as_deref(), source: &worker::source, certificate: &worker::certificate };
         flow.on_request(&mut SharedData, arrival, &headers, host::now())
     };
     worker::apply(&step.edits).map_err(broken)?;

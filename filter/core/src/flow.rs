@@ -71,6 +71,8 @@ pub struct Arrival<'a> {
     pub route: Option<&'a [u8]>,
     /// Tells where the request came from. Asked on a miss only.
     pub source: &'a dyn Fn() -> String,
+    /// Tells the certificate that the client has shown. Asked only where the route's subject is one.
+    pub certificate: &'a dyn Fn() -> Option<String>,
 }
 
 /// What to do with a request. INVARIANT: the edits come first, whatever the verdict.
@@ -204,7 +206,7 @@ impl Flow {
                     self.decide(host, arrival, (&route, index), &reading, headers, now).unwrap_or_else(refuse);
                 // Writing the issued credential over the native one is the removal; in all other cases it is removed here.
                 let overwritten =
-                    matches!(verdict, Verdict::Forward(_)) && route.subject_header() == route.injected_header();
+                    matches!(verdict, Verdict::Forward(_)) && route.subject_header() == Some(route.injected_header());
                 if !overwritten && let Some(name) = reading.subject_header_name() {
                     reading.edits.push(Edit::Remove(name));
                 }
@@ -236,9 +238,15 @@ impl Flow {
         now: Now,
     ) -> Result<Verdict, Rc<Refusal>> {
         reading.refuse_tunnels()?;
-        let token = reading.subject_token(headers, route)?;
-        let probe =
-            Probe::new(route.facts(), Subject::Token(token)).ok_or_else(|| request::missing(route.subject_header()))?;
+        let certificate;
+        let subject = match route.subject_header() {
+            Some(header) => Subject::Token(reading.subject_token(headers, route.subject(), header)?),
+            None => {
+                certificate = (arrival.certificate)().unwrap_or_default();
+                Subject::Certificate(&certificate)
+            }
+        };
+        let probe = Probe::new(route.facts(), subject).ok_or_else(request::uncertified)?;
         let stream = arrival.stream;
         let forward = |issued, outcome| Verdict::Forward(Forward { route: Arc::clone(route), index, issued, outcome });
         match self.cache.look_up(probe, now) {
@@ -256,9 +264,11 @@ impl Flow {
             Known::Refused(refusal) => return Err(refusal),
             Known::Nothing => {}
         }
-        check_form(token, route)?;
+        if let (Subject::Token(token), Some(header)) = (subject, route.subject_header()) {
+            check_form(token, header)?;
+        }
         if !self.pending.has(&probe)
-            && let Some(shared) = &self.shared
+            && let Some(shared) = self.shared.as_ref().filter(|_| matches!(subject, Subject::Token(_)))
         {
             let key = probe.to_key();
             match shared.find(host, &key, now) {

@@ -37,6 +37,8 @@ pub struct RouteFacts {
 pub enum Subject<'s> {
     /// The bytes of the native token.
     Token(&'s str),
+    /// The certificate that the client showed, as the host gives it. It is no secret.
+    Certificate(&'s str),
 }
 
 /// A key to look up with; it owns nothing.
@@ -57,21 +59,45 @@ struct Owned {
 
 enum OwnedSubject {
     Token(Secret),
+    // Not secret, but as long and as little meant for logs.
+    Certificate(Secret),
+}
+
+impl Subject<'_> {
+    /// What is sent to the STS.
+    fn text(&self) -> &str {
+        match self {
+            Self::Token(text) | Self::Certificate(text) => text,
+        }
+    }
+}
+
+impl OwnedSubject {
+    fn text(&self) -> &Secret {
+        match self {
+            Self::Token(text) | Self::Certificate(text) => text,
+        }
+    }
+
+    fn lent(&self) -> Subject<'_> {
+        match self {
+            Self::Token(text) => Subject::Token(text.expose()),
+            Self::Certificate(text) => Subject::Certificate(text.expose()),
+        }
+    }
 }
 
 impl<'p> Probe<'p> {
     /// The key of `subject` on a route. An empty subject has none: it would be everybody's.
     pub fn new(facts: &'p Arc<RouteFacts>, subject: Subject<'p>) -> Option<Self> {
-        match subject {
-            Subject::Token("") => None,
-            Subject::Token(_) => Some(Self { facts, subject }),
-        }
+        (!subject.text().is_empty()).then_some(Self { facts, subject })
     }
 
     /// The same key, to be kept.
     pub fn to_key(self) -> Key {
         let subject = match self.subject {
             Subject::Token(token) => OwnedSubject::Token(Secret::new(token)),
+            Subject::Certificate(certificate) => OwnedSubject::Certificate(Secret::new(certificate)),
         };
         Key(Arc::new(Owned { facts: Arc::clone(self.facts), subject }))
     }
@@ -85,28 +111,29 @@ impl Key {
 
     /// Whom it is for.
     pub fn subject(&self) -> Subject<'_> {
-        match &self.0.subject {
-            OwnedSubject::Token(token) => Subject::Token(token.expose()),
-        }
+        self.0.subject.lent()
     }
 
-    /// The native token, where that is the subject.
+    /// What is sent to the STS as the subject token.
     pub fn subject_token(&self) -> &Secret {
-        let OwnedSubject::Token(token) = &self.0.subject;
-        token
+        self.0.subject.text()
+    }
+
+    /// Whether its token may lie in what workers share: it is sealed there under the subject, which has to be a secret for
+    /// that.
+    pub fn is_shareable(&self) -> bool {
+        matches!(self.0.subject, OwnedSubject::Token(_))
     }
 
     /// What may be written down about the key.
     pub fn fingerprint(&self) -> String {
         let digest = FieldDigest::new("cloakroom key 1").field(&self.facts().route);
-        let Subject::Token(token) = self.subject();
-        token::base64url::encode(digest.field(token).finish())
+        token::base64url::encode(digest.field(self.subject().text()).finish())
     }
 
     /// Bytes it takes.
     pub fn size(&self) -> usize {
-        let Subject::Token(token) = self.subject();
-        token.len().saturating_add(size_of::<Owned>())
+        self.subject().text().len().saturating_add(size_of::<Owned>())
     }
 }
 
@@ -145,8 +172,13 @@ impl PartialEq for dyn Identity + '_ {
         let (facts, subject) = self.identity();
         let (other_facts, other_subject) = other.identity();
         // One route's facts are one allocation as long as the configuration lives: the usual comparison is of pointers.
-        let (Subject::Token(token), Subject::Token(other_token)) = (subject, other_subject);
-        (Arc::ptr_eq(facts, other_facts) || facts == other_facts) && same(token.as_bytes(), other_token.as_bytes())
+        let texts = match (subject, other_subject) {
+            (Subject::Token(text), Subject::Token(other))
+            | (Subject::Certificate(text), Subject::Certificate(other)) => Some((text, other)),
+            _ => None,
+        };
+        (Arc::ptr_eq(facts, other_facts) || facts == other_facts)
+            && texts.is_some_and(|(text, other)| same(text.as_bytes(), other.as_bytes()))
     }
 }
 
@@ -175,11 +207,15 @@ impl Hash for dyn Identity + '_ {
     }
 }
 
+impl Owned {
+    fn probe(&self) -> Probe<'_> {
+        Probe { facts: &self.facts, subject: self.subject.lent() }
+    }
+}
+
 impl PartialEq for Owned {
     fn eq(&self, other: &Self) -> bool {
-        let Self { facts, subject: OwnedSubject::Token(token) } = self;
-        let OwnedSubject::Token(other_token) = &other.subject;
-        (Arc::ptr_eq(facts, &other.facts) || facts == &other.facts) && token == other_token
+        &self.probe() as &dyn Identity == &other.probe() as &dyn Identity
     }
 }
 
@@ -187,9 +223,7 @@ impl Eq for Owned {}
 
 impl Hash for Owned {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let OwnedSubject::Token(token) = &self.subject;
-        let probe = Probe { facts: &self.facts, subject: Subject::Token(token.expose()) };
-        (&probe as &dyn Identity).hash(state);
+        (&self.probe() as &dyn Identity).hash(state);
     }
 }
 
@@ -254,6 +288,8 @@ pub(crate) mod tests {
         for (name, mutated) in mutations() {
             assert!(!found(mutated, "t1"), "{name}");
         }
+        let certificate = Probe::new(&original, Subject::Certificate("t1")).unwrap();
+        assert!(!map.contains_key(&certificate as &dyn Identity), "another kind of subject");
         assert!(!found(facts(), "t2"), "subject");
         assert!(!found(facts(), "t"), "subject");
     }
@@ -274,6 +310,7 @@ pub(crate) mod tests {
     #[test]
     fn an_empty_subject_never_forms_a_key() {
         assert!(Probe::new(&Arc::new(facts()), Subject::Token("")).is_none());
+        assert!(Probe::new(&Arc::new(facts()), Subject::Certificate("")).is_none());
     }
 
     #[test]

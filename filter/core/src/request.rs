@@ -5,6 +5,7 @@ use token::{jws::MAX_TOKEN_LENGTH, reason::Reason};
 use crate::{
     config::{ExchangeRoute, SubjectSource},
     credential::{self, query},
+    key::Subject,
     refusal::Refusal,
 };
 
@@ -84,7 +85,7 @@ impl<'h> Reading<'h> {
             "upgrade" => self.tunnel = Some("an upgrade of the protocol"),
             "http2-settings" => self.tunnel = Some("an upgrade to HTTP/2"),
             "traceparent" => self.traceparent = Some(text(value)).filter(|value| is_traceparent(value)),
-            name if name == route.subject_header() => {
+            name if route.subject_header() == Some(name) => {
                 self.subjects = self.subjects.saturating_add(1);
                 self.subject = Some((name, value));
             }
@@ -118,8 +119,12 @@ impl<'h> Reading<'h> {
 
     /// The subject token: exactly one, and standing nowhere else in what would be sent. Its form is not looked at: a token
     /// for which something is known has had the right one, and for any other there is [`check_form`].
-    pub fn subject_token(&self, headers: &Headers<'h>, route: &ExchangeRoute) -> Result<&'h str, Refusal> {
-        let header = route.subject_header();
+    pub fn subject_token(
+        &self,
+        headers: &Headers<'h>,
+        source: &SubjectSource,
+        header: &str,
+    ) -> Result<&'h str, Refusal> {
         let refuse = |reason| Refusal::new(reason).claim(header);
         let value = match (self.subject, self.subjects) {
             (None, _) => return Err(missing(header)),
@@ -128,9 +133,9 @@ impl<'h> Reading<'h> {
                 return Err(refuse(Reason::SubjectTokenDuplicated).got(&format!("{count}")).wanted("1"));
             }
         };
-        let token = match route.subject() {
+        let token = match source {
             SubjectSource::Authorization => bearer(value).map_err(|refusal| refusal.claim(header))?,
-            SubjectSource::Header { .. } => value,
+            SubjectSource::Header { .. } | SubjectSource::PeerCertificate => value,
         };
         if token.is_empty() {
             return Err(missing(header));
@@ -162,8 +167,7 @@ impl<'h> Reading<'h> {
 ///
 /// # Errors
 /// The refusal, which names the header and never the token.
-pub fn check_form(token: &str, route: &ExchangeRoute) -> Result<(), Refusal> {
-    let header = route.subject_header();
+pub fn check_form(token: &str, header: &str) -> Result<(), Refusal> {
     // Envoy joins repeated headers of some names, `authorization` among them, into one list.
     if token.contains(',') {
         return Err(Refusal::new(Reason::SubjectTokenDuplicated).claim(header).got("a list").wanted("1"));
@@ -203,15 +207,32 @@ pub fn removals<'h>(headers: &Headers<'h>, removed: fn(&str) -> bool) -> Vec<Edi
 /// The trailers that must not go on: carriers, and whatever holds the native token.
 ///
 /// Without the native token to compare with, every trailer goes: it could be the one.
-pub fn trailer_removals<'t>(trailers: &Headers<'t>, route: &ExchangeRoute, subject: Option<&str>) -> Vec<&'t str> {
+pub fn trailer_removals<'t>(
+    trailers: &Headers<'t>,
+    route: &ExchangeRoute,
+    subject: Option<Subject<'_>>,
+) -> Vec<&'t str> {
+    let holds_subject = |value: &[u8]| match subject {
+        Some(Subject::Token(token)) => credential::holds(value, token),
+        Some(Subject::Certificate(_)) => false,
+        None => true,
+    };
     let removed = |name: &str, value: &[u8]| {
         credential::is_removed(name)
-            || name == route.subject_header()
+            || route.subject_header() == Some(name)
             || name == route.injected_header()
             || route.strip_headers().iter().any(|stripped| stripped == name)
-            || subject.is_none_or(|token| credential::holds(value, token))
+            || holds_subject(value)
     };
     trailers.iter().filter(|(name, value)| removed(name, value)).map(|(name, _)| *name).collect()
+}
+
+/// No certificate where one is expected.
+pub fn uncertified() -> Refusal {
+    Refusal::new(Reason::SubjectTokenMissing)
+        .claim("client certificate")
+        .got("nothing")
+        .wanted("the certificate that the workload's platform gave it")
 }
 
 /// No token where one is expected.

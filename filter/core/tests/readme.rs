@@ -24,7 +24,7 @@ fn the_example_is_read_and_says_what_it_seems_to_say() {
     assert_eq!(*config.identify_routes_by(), metadata);
     assert_eq!(config.limits(), Limits::default(), "the limits shown are the defaults");
     let Some(RouteMode::Exchange(route)) = config.route("gcp-reports") else { panic!("an exchange route") };
-    assert_eq!(route.subject_header(), "x-native-token");
+    assert_eq!(route.subject_header(), Some("x-native-token"));
     let bearer = Injection::Header { name: "authorization".to_owned(), scheme: Some("Bearer".to_owned()) };
     assert_eq!(*route.inject(), bearer);
     assert!(matches!(config.route("health"), Some(RouteMode::Untouched)));

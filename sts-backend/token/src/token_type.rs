@@ -14,11 +14,17 @@ pub enum TokenType {
     IdToken,
     /// A JWT whose meaning the two sides have agreed on.
     Jwt,
+    /// The certificate that a client has shown to the proxy that asks, which vouches for that. Of our own making, and spoken
+    /// between our filter and our STS alone.
+    PeerCertificate,
 }
 
 impl TokenType {
     /// Every type, for messages that list what was expected.
-    pub const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Jwt];
+    pub const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::Jwt, Self::PeerCertificate];
+
+    /// The types of which a workload may hold a token, or ask for one.
+    pub const TOKENS: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Jwt];
 
     /// The URN.
     pub const fn urn(self) -> &'static str {
@@ -26,6 +32,7 @@ impl TokenType {
             Self::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
             Self::IdToken => "urn:ietf:params:oauth:token-type:id_token",
             Self::Jwt => "urn:ietf:params:oauth:token-type:jwt",
+            Self::PeerCertificate => "urn:cloakroom:params:oauth:token-type:peer-certificate",
         }
     }
 

@@ -171,15 +171,16 @@ impl Kind for TokenTypeUrn {
     type Value = TokenType;
 
     fn read(&self, node: &Node<'_>) -> Result<TokenType, ConfigError> {
-        node.as_text().and_then(TokenType::from_urn).ok_or_else(|| node.refuse(self.expected()))
+        let named = node.as_text().and_then(TokenType::from_urn);
+        named.filter(|kind| TokenType::TOKENS.contains(kind)).ok_or_else(|| node.refuse(self.expected()))
     }
 
     fn expected(&self) -> String {
-        format!("one of {}", TokenType::ALL.map(TokenType::urn).join(", "))
+        format!("one of {}", TokenType::TOKENS.map(TokenType::urn).join(", "))
     }
 
     fn schema(&self) -> Value {
-        json!({ "enum": TokenType::ALL.map(TokenType::urn) })
+        json!({ "enum": TokenType::TOKENS.map(TokenType::urn) })
     }
 }
 

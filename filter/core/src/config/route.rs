@@ -30,6 +30,8 @@ pub enum SubjectSource {
     Authorization,
     /// The whole value of another header.
     Header { name: String },
+    /// The certificate that the client showed to this proxy in TLS. There is no token.
+    PeerCertificate,
 }
 
 /// How the issued credential is put into the request.
@@ -61,7 +63,7 @@ settings! {
     pub(super) struct ExchangeSettings {
         /// Where the workload's own token comes from.
         subject: SubjectSource = or(SubjectSource::Authorization, choice()),
-        /// Its type (RFC 8693, section 3).
+        /// Its type (RFC 8693, section 3). Without meaning where the subject is a certificate.
         subject_token_type: TokenType = or(TokenType::Jwt, TokenTypeUrn),
         /// Where the issued token is for, as a URI (RFC 8707).
         resource: Option<String> = optional(form::RESOURCE),
@@ -155,7 +157,10 @@ impl ExchangeRoute {
             route: name,
             settings: settings_digest(&subject, &inject, &clusters, &strip_headers, &lifetime),
             actor: inherited.actor.to_owned(),
-            subject_token_type: settings.subject_token_type,
+            subject_token_type: match subject {
+                SubjectSource::PeerCertificate => TokenType::PeerCertificate,
+                _ => settings.subject_token_type,
+            },
             resource: settings.resource,
             audience: settings.audience,
             scope: settings.scope,
@@ -221,11 +226,12 @@ impl ExchangeRoute {
         self.lifetime.refresh_ahead
     }
 
-    /// The header the subject token is read from.
-    pub fn subject_header(&self) -> &str {
+    /// The header the subject token is read from, if there is a token.
+    pub fn subject_header(&self) -> Option<&str> {
         match &self.subject {
-            SubjectSource::Authorization => AUTHORIZATION,
-            SubjectSource::Header { name } => name,
+            SubjectSource::Authorization => Some(AUTHORIZATION),
+            SubjectSource::Header { name } => Some(name),
+            SubjectSource::PeerCertificate => None,
         }
     }
 
@@ -241,6 +247,11 @@ impl Choice for SubjectSource {
     fn alternatives(listener: &mut impl Alternatives<Self>) {
         listener.word("authorization", "`Authorization: Bearer` (RFC 6750, section 2.1).", Self::Authorization);
         listener.object("header", "The whole value of another header.", |HeaderSource { name }| Self::Header { name });
+        listener.word(
+            "peer_certificate",
+            "The certificate that the client showed to this proxy; the proxy vouches for that.",
+            Self::PeerCertificate,
+        );
     }
 }
 
@@ -281,6 +292,7 @@ fn settings_digest(
     let digest = match subject {
         SubjectSource::Authorization => digest.field("authorization"),
         SubjectSource::Header { name } => digest.field("header").field(name),
+        SubjectSource::PeerCertificate => digest.field("peer certificate"),
     };
     let Injection::Header { name, scheme } = inject;
     let digest = digest.field("header").field(name).optional(scheme.as_deref());

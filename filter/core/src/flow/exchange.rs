@@ -55,6 +55,7 @@ impl Flow {
             };
             let longest_ms = self.config.sts().timeout_ms.saturating_add(GRACE_MS);
             let lease = match &self.shared {
+                Some(_) if !exchange.key.is_shareable() => Lease::Alone,
                 Some(shared) => shared.lease(host, &exchange.key, replacing, now, longest_ms),
                 None => Lease::Alone,
             };

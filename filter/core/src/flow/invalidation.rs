@@ -4,7 +4,6 @@ use super::{Flow, Route};
 use crate::{
     config::RouteMode,
     credential,
-    key::Subject,
     pending::State,
     request::{self, Headers},
     shared::Host,
@@ -25,7 +24,7 @@ impl Flow {
         }
         self.schedule.remove(ticket.to_id());
         self.cache.forget(ticket);
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = self.shared.as_ref().filter(|_| key.is_shareable()) {
             shared.invalidate(host, &key, Some(&issued.header_value), now);
         }
         // What the STS was asked for before this may be the same token. What it is asked for from now on is another.
@@ -41,9 +40,7 @@ impl Flow {
         match route.and_then(|name| self.routes.get(name)) {
             Some(Route { mode: RouteMode::Exchange(route), .. }) => {
                 let sent = self.sent.with(stream).and_then(|ticket| self.cache.key(ticket));
-                let subject = self.pending.key_of(stream).or(sent).map(|key| match key.subject() {
-                    Subject::Token(token) => token,
-                });
+                let subject = self.pending.key_of(stream).or(sent).map(crate::key::Key::subject);
                 request::trailer_removals(trailers, route, subject)
             }
             Some(Route { mode: RouteMode::Untouched, .. }) => {

@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod bounds;
+mod certificate;
 mod garbage;
 mod keys;
 mod lives;
@@ -82,7 +83,7 @@ impl Worker {
     fn arrive(&mut self, stream: u32, route: &str, headers: &[(String, Vec<u8>)], now: Now) -> Verdict {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let source = || self.source.clone();
-        let arrival = Arrival { stream, route: Some(route.as_bytes()), source: &source };
+        let arrival = Arrival { stream, route: Some(route.as_bytes()), source: &source, certificate: &|| None };
         self.flow.on_request(&mut self.host, arrival, &headers, now).verdict
     }
 

@@ -20,8 +20,8 @@ fn headers<'h>(list: &[(&'h str, &'h str)]) -> Vec<(&'h str, &'h [u8])> {
 fn token(list: &[(&str, &str)], settings: &str) -> Result<String, Reason> {
     let (headers, route) = (headers(list), route(settings));
     let reading = Reading::new(&headers, &route);
-    let token = reading.subject_token(&headers, &route);
-    let token = token.and_then(|token| check_form(token, &route).map(|()| token.to_owned()));
+    let token = reading.subject_token(&headers, route.subject(), route.subject_header().unwrap());
+    let token = token.and_then(|token| check_form(token, route.subject_header().unwrap()).map(|()| token.to_owned()));
     token.map_err(|refusal| refusal.reason().unwrap())
 }
 
@@ -62,7 +62,9 @@ fn another_header_is_taken_whole() {
 #[test]
 fn a_refusal_does_not_repeat_what_was_sent() {
     let (headers, route) = (headers(&[("authorization", "SecretTokenWithoutScheme x")]), route(""));
-    let refusal = Reading::new(&headers, &route).subject_token(&headers, &route).unwrap_err();
+    let refusal = Reading::new(&headers, &route)
+        .subject_token(&headers, route.subject(), route.subject_header().unwrap())
+        .unwrap_err();
     assert!(!format!("{refusal:?}").contains("Secret"));
 }
 
@@ -75,10 +77,12 @@ fn the_token_may_stand_nowhere_else_in_what_would_be_sent() {
     let mut list = headers(&[native]);
     list[1].1 = b"/x?q=native-token";
     let route = route("");
-    assert!(Reading::new(&list, &route).subject_token(&list, &route).is_err());
+    assert!(
+        Reading::new(&list, &route).subject_token(&list, route.subject(), route.subject_header().unwrap()).is_err()
+    );
     list[1].1 = b"/x?access_token=native-token";
     let reading = Reading::new(&list, &route);
-    assert!(reading.subject_token(&list, &route).is_ok());
+    assert!(reading.subject_token(&list, route.subject(), route.subject_header().unwrap()).is_ok());
     assert_eq!(reading.path.as_str(), "/x");
     assert_eq!(reading.edits, [Edit::SetPath("/x".to_owned())]);
 }
@@ -135,6 +139,6 @@ fn only_a_well_formed_traceparent_is_passed_on() {
 fn trailers_lose_carriers_and_the_native_token() {
     let list = [("grpc-status", "0"), ("authorization", "x"), ("x-late", "is native-token")]
         .map(|(name, value)| (name, value.as_bytes()));
-    assert_eq!(trailer_removals(&list, &route(""), Some("native-token")), ["authorization", "x-late"]);
+    assert_eq!(trailer_removals(&list, &route(""), Some(Subject::Token("native-token"))), ["authorization", "x-late"]);
     assert_eq!(trailer_removals(&list, &route(""), None).len(), 3, "any of them could hold a token that is not known");
 }

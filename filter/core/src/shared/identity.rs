@@ -36,8 +36,11 @@ impl KeyDigest {
             .field(requested_token_type.urn())
             .optional(binding_key.as_ref())
             .field(epoch.to_be_bytes());
-        let Subject::Token(token) = key.subject();
-        Self(digest.field("token").field(token).finish())
+        let digest = match key.subject() {
+            Subject::Token(token) => digest.field("token").field(token),
+            Subject::Certificate(certificate) => digest.field("certificate").field(certificate),
+        };
+        Self(digest.finish())
     }
 
     /// Which of `sets` the key belongs to; below `sets`.

@@ -73,7 +73,7 @@ fn changed_by_filter(header: &str, config: &Config) -> bool {
     header == ":path"
         || credential::is_removed(header)
         || exchanges.into_iter().any(|route| {
-            route.subject_header() == header
+            route.subject_header() == Some(header)
                 || route.injected_header() == header
                 || route.strip_headers().iter().any(|stripped| stripped == header)
         })

@@ -186,7 +186,13 @@ impl Envoy {
         let method: &[u8] = if post { b"POST" } else { b"GET" };
         let headers = [(":method", method), (":path", b"/"), ("authorization", token.as_bytes())];
         let source = || format!("10.0.0.{source}:80");
-        flow.on_request(host, Arrival { stream, route: Some(route.as_bytes()), source: &source }, &headers, now).verdict
+        flow.on_request(
+            host,
+            Arrival { stream, route: Some(route.as_bytes()), source: &source, certificate: &|| None },
+            &headers,
+            now,
+        )
+        .verdict
     }
 
     fn start_exchanges(&mut self, worker: usize) {
