@@ -17,6 +17,11 @@ impl PeerCertificate {
     pub fn new(uri_sans: Vec<String>) -> Self {
         Self { uri_sans }
     }
+
+    /// The URI names.
+    pub fn into_uri_sans(self) -> Vec<String> {
+        self.uri_sans
+    }
 }
 
 /// Who is on the connection.

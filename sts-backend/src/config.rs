@@ -18,11 +18,12 @@ use zeroize::Zeroizing;
 use crate::{
     document,
     finding::Finding,
-    identity::SourceSettings,
+    identity::{SourceSettings, assertion::Assertions},
     policy::Policy,
     target::{Target, Targets},
 };
 
+mod actors;
 mod checker;
 mod destinations;
 mod files;
@@ -44,6 +45,8 @@ pub struct Config {
     pub listeners: Listeners,
     /// The registered proxies.
     pub actors: BTreeSet<SpiffeId>,
+    /// Whom each of them may vouch for.
+    pub assertions: Assertions,
     /// Whom we believe.
     pub sources: Vec<SourceSettings>,
     /// The destinations.
@@ -159,7 +162,7 @@ fn check(checker: &mut Checker<'_>, raw: RawConfig, version: String) -> Option<C
     let issuer = service::issuer(checker, raw.issuer);
     let trust_domain = service::trust_domain(checker, raw.trust_domain);
     let listeners = listeners::check(checker, raw.listeners, issuer.as_deref());
-    let actors = service::actors(checker, raw.actors, trust_domain.as_deref(), listeners.as_ref());
+    let (actors, assertions) = actors::check(checker, raw.actors, trust_domain.as_deref(), listeners.as_ref());
     let sources = sources::check(checker, raw.sources);
     let targets = destinations::targets(checker, raw.targets);
     let policy = destinations::policy(checker, raw.policy);
@@ -174,6 +177,7 @@ fn check(checker: &mut Checker<'_>, raw: RawConfig, version: String) -> Option<C
         trust_domain: trust_domain?,
         listeners: listeners?,
         actors,
+        assertions,
         sources,
         targets,
         policy: policy?,

@@ -17,7 +17,7 @@ use crate::{
     actor::{Caller, VerifiedActor},
     audit::{Audit, Trail},
     crypto,
-    identity::{Sources, VerifiedSubject},
+    identity::{Sources, VerifiedSubject, assertion::Assertions},
     keys::SigningKeys,
     mint::{Draft, Issued, Origin, Terms},
     policy::Policy,
@@ -39,6 +39,8 @@ pub struct ExchangeSettings {
     pub direct_default_life: u64,
     /// The registered proxies.
     pub actors: BTreeSet<SpiffeId>,
+    /// Whom each of them may vouch for.
+    pub assertions: Assertions,
     /// Whom we believe.
     pub sources: Arc<Sources>,
     /// The destinations.
@@ -65,6 +67,7 @@ pub struct Exchange {
     terms: Terms,
     trust_domain: String,
     actors: BTreeSet<SpiffeId>,
+    assertions: Assertions,
     sources: Arc<Sources>,
     targets: Targets,
     policy: Policy,
@@ -84,6 +87,7 @@ impl Exchange {
             },
             trust_domain: settings.trust_domain,
             actors: settings.actors,
+            assertions: settings.assertions,
             sources: settings.sources,
             targets: settings.targets,
             policy: settings.policy,
@@ -131,7 +135,7 @@ impl Exchange {
         trail.actor(&actor);
         let target = self.targets.choose(request.resource(), request.audience())?;
         trail.target(target);
-        let subject = VerifiedSubject::verify(&self.sources, &actor, &request, now).await?;
+        let subject = VerifiedSubject::verify(&self.sources, &self.assertions, &actor, &request, now).await?;
         trail.subject(&subject);
         let grant = self.policy.decide(&actor, &subject, target, request.asked()).map_err(|denial| {
             trail.policy(denial.policy, denial.policy_reason);

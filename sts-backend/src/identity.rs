@@ -1,6 +1,7 @@
 //! For whom: the workload's platform identity, verified and named.
 
 mod address;
+pub mod assertion;
 mod claims;
 #[cfg(test)]
 pub(crate) mod fake_issuer;

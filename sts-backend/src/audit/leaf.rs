@@ -15,6 +15,9 @@ pub struct Leaf {
     /// The proxy, by its SPIFFE ID, once verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// The proxy on whose word alone it is known that the workload asks; absent where a token proves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asserted_by: Option<String>,
     /// What kind of caller it was.
     pub caller: CallerKind,
     /// The claim or parameter that was wrong.

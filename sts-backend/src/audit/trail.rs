@@ -26,6 +26,7 @@ impl Trail {
         };
         let leaf = Leaf {
             actor: None,
+            asserted_by: None,
             caller,
             claim: None,
             constraints: Vec::new(),
@@ -78,6 +79,7 @@ impl Trail {
     pub fn subject(&mut self, subject: &VerifiedSubject) {
         self.leaf.subject = Some(subject.name().to_string());
         self.leaf.source = Some(subject.source().to_owned());
+        self.leaf.asserted_by = subject.asserted_by().map(ToString::to_string);
         self.leaf.issuer = Some(subject.issuer().to_owned());
     }
 

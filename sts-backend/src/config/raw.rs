@@ -69,6 +69,16 @@ pub(super) struct RawOperations {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawActor {
     pub spiffe_id: String,
+    #[serde(default)]
+    pub vouches_for: Vec<RawVouch>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVouch {
+    pub trust_domain: String,
+    pub bundle_file: PathBuf,
+    pub subjects: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

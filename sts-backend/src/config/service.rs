@@ -1,16 +1,16 @@
-//! The parts of the configuration that stand for themselves: issuer, trust domain, actors, lives, log, limits.
+//! The parts of the configuration that stand for themselves: issuer, trust domain, lives, log, limits.
 
-use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, time::Duration};
 
-use token::spiffe::{SpiffeId, check_trust_domain};
+use token::spiffe::check_trust_domain;
 use tracing::Level;
 
 use super::{
-    Limits, Listeners, LogSettings,
+    Limits, LogSettings,
     checker::Checker,
-    raw::{RawActor, RawLimits, RawLog},
+    raw::{RawLimits, RawLog},
 };
-use crate::{identity::name, logging::MOST_OF_LIBRARIES};
+use crate::logging::MOST_OF_LIBRARIES;
 
 /// The version of the configuration's own form.
 const VERSION: u32 = 1;
@@ -65,42 +65,6 @@ pub(super) fn trust_domain(checker: &mut Checker<'_>, name: Option<String>) -> O
             None
         }
     }
-}
-
-pub(super) fn actors(
-    checker: &mut Checker<'_>,
-    raw: Vec<RawActor>,
-    trust_domain: Option<&str>,
-    listeners: Option<&Listeners>,
-) -> BTreeSet<SpiffeId> {
-    if raw.is_empty() && listeners.is_some_and(|listeners| listeners.direct.is_none()) {
-        let remedy = "register the SPIFFE IDs of the proxies, or nobody can ask";
-        checker.wrong("actors", "no actor", "one at least", remedy);
-    }
-    let mut actors = BTreeSet::new();
-    for (index, actor) in raw.into_iter().enumerate() {
-        let at = format!("actors[{index}].spiffe_id");
-        match SpiffeId::parse(&actor.spiffe_id) {
-            Err(error) => {
-                let expected = "a SPIFFE ID, as `spiffe://example.org/edge/egress`";
-                checker.wrong(at, format!("`{}`: {error}", actor.spiffe_id), expected, "correct it");
-            }
-            Ok(id) if trust_domain.is_some_and(|domain| domain != id.trust_domain()) => {
-                let expected = format!("an ID of trust domain `{}`", trust_domain.unwrap_or_default());
-                checker.wrong(at, format!("`{id}`"), expected, "proxies are named in the trust domain of this service");
-            }
-            Ok(id) if name::is_derived(&id) => {
-                let expected = format!("a path that does not begin with {}", name::DERIVED.join(", "));
-                checker.wrong(at, format!("`{id}`"), expected, "there this service names workloads itself");
-            }
-            Ok(id) => {
-                if !actors.insert(id) {
-                    checker.wrong(at, format!("`{}`", actor.spiffe_id), "each actor once", "remove the repetition");
-                }
-            }
-        }
-    }
-    actors
 }
 
 /// A default life at `at`, in seconds.

@@ -163,6 +163,24 @@ fn two_sources_cannot_share_an_issuer() {
 }
 
 #[test]
+fn a_proxy_vouches_for_named_workloads_of_a_trust_domain_only() {
+    let actor = "  - spiffe_id: spiffe://cloakroom.test/edge/egress\n";
+    let with = |domain: &str, subjects: &str| {
+        let vouch = format!("{{ trust_domain: {domain}, bundle_file: tls/ca.crt, subjects: {subjects} }}");
+        findings(|fixture| fixture.edit(actor, &format!("{actor}    vouches_for: [{vouch}]\n")))
+    };
+    for (domain, subjects, path) in [
+        ("mesh.test", "[]", "actors[0].vouches_for[0].subjects"),
+        ("mesh.test", "[spiffe://mesh.test/*]", "actors[0].vouches_for[0].subjects[0]"),
+        ("mesh.test", "[spiffe://other.test/ns/a/*]", "actors[0].vouches_for[0].subjects[0]"),
+        ("spiffe://mesh", "[spiffe://mesh.test/ns/a/*]", "actors[0].vouches_for[0].trust_domain"),
+    ] {
+        assert_eq!(with(domain, subjects)[0].path, path);
+    }
+    assert!(with("mesh.test", "[spiffe://mesh.test/ns/a/*]").is_empty());
+}
+
+#[test]
 fn a_source_may_vouch_to_some_proxies_only() {
     let with = |actors: &str| {
         let source = "    audience: https://sts.cloakroom.test\n    preset: { oidc:";

@@ -74,6 +74,7 @@ fn settings(policy: &str, sources: &Arc<Sources>, reissues: &Arc<Reissues>) -> E
         default_life: 90,
         direct_default_life: 300,
         actors: BTreeSet::from([PROXY, OTHER_PROXY].map(|name| SpiffeId::parse(name).unwrap())),
+        assertions: Assertions::default(),
         sources: Arc::clone(sources),
         targets: Targets::new(vec![
             target("reports", 3600),

@@ -20,6 +20,7 @@ pub enum Platform {
     Gcp,
     Kubernetes,
     Oidc,
+    Spiffe,
 }
 
 impl Platform {
@@ -31,6 +32,7 @@ impl Platform {
             Self::Gcp => "gcp",
             Self::Kubernetes => "kubernetes",
             Self::Oidc => "oidc",
+            Self::Spiffe => "spiffe",
         }
     }
 }

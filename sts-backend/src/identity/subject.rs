@@ -5,12 +5,14 @@
 use token::{spiffe::SpiffeId, token_type::TokenType};
 
 use super::{
+    assertion::Assertions,
     name,
     preset::{Identified, Platform},
     sources::{Source, Sources},
 };
 use crate::{actor::VerifiedActor, refusal::Refusal, request::TokenRequest};
 
+mod certificate;
 mod jwt;
 
 /// For whom a token is asked, verified. Made by its verification alone.
@@ -22,6 +24,8 @@ pub struct VerifiedSubject {
     issuer: String,
     subject: String,
     attributes: Vec<(&'static str, String)>,
+    /// The proxy on whose word alone it is known that the workload asks.
+    asserted_by: Option<SpiffeId>,
     expires_at: u64,
 }
 
@@ -30,6 +34,7 @@ impl VerifiedSubject {
     /// is a condition: to strangers we do not judge tokens.
     pub(crate) async fn verify(
         sources: &Sources,
+        assertions: &Assertions,
         asker: &VerifiedActor,
         request: &TokenRequest,
         now: u64,
@@ -38,6 +43,7 @@ impl VerifiedSubject {
             TokenType::Jwt | TokenType::IdToken | TokenType::AccessToken => {
                 jwt::verify(sources, asker, request.subject_token(), now).await
             }
+            TokenType::PeerCertificate => certificate::verify(assertions, asker, request.subject_token(), now),
         }
     }
 
@@ -57,6 +63,7 @@ impl VerifiedSubject {
             issuer,
             subject,
             attributes,
+            asserted_by: None,
             expires_at,
         })
     }
@@ -71,6 +78,7 @@ impl VerifiedSubject {
             issuer: "https://issuer.test".into(),
             subject: "job".into(),
             attributes: attributes.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            asserted_by: None,
             expires_at: u64::MAX,
         }
     }
@@ -103,6 +111,11 @@ impl VerifiedSubject {
     /// What policy may read of it besides, by the names of the schema.
     pub fn attributes(&self) -> &[(&'static str, String)] {
         &self.attributes
+    }
+
+    /// The proxy on whose word alone it is known that the workload asks; absent where a token proves it.
+    pub fn asserted_by(&self) -> Option<&SpiffeId> {
+        self.asserted_by.as_ref()
     }
 
     /// When its token dies, in seconds since the epoch. Nothing issued on its strength may outlive it.

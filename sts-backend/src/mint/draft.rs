@@ -130,6 +130,7 @@ fn claims(grant: &Grant<'_>, terms: &Terms) -> AccessTokenClaims {
         // `act` of a subject token counts only where its issuer is trusted for delegation, and none is yet.
         act: proxy.map(Actor::new),
         may_act: None,
+        asserted_by: grant.subject().asserted_by().map(ToString::to_string),
         cnf: None,
         authorization_details: grant.constraints().to_vec(),
     }

@@ -44,6 +44,7 @@ impl Desk {
             scope: Scope::parse("a").unwrap(),
             act: Some(Actor::new("spiffe://td.test/edge/egress")),
             may_act: None,
+            asserted_by: None,
             cnf: None,
             authorization_details: vec![Constraint::new(Some(vec!["GET".into()]), None)],
         };

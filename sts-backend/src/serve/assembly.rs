@@ -38,6 +38,7 @@ pub fn put_together(
         default_life: config.default_life,
         direct_default_life: config.listeners.direct.map_or(config.default_life, |direct| direct.default_life),
         actors: config.actors,
+        assertions: config.assertions,
         sources: Arc::clone(&sources),
         targets: config.targets,
         policy: config.policy,

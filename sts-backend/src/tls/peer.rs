@@ -21,6 +21,8 @@ pub enum PeerError {
     Malformed,
     #[error("the client's certificate is a signing one (CA, keyCertSign or cRLSign); an X509-SVID must be a leaf")]
     Signing,
+    #[error("the certificate's key usage does not say digitalSignature; an X509-SVID's must")]
+    Usage,
 }
 
 /// Reads the leaf certificate of a client. The chain was verified by TLS; what stands in it was not.
@@ -41,6 +43,27 @@ pub fn read(leaf: &[u8]) -> Result<Peer, PeerError> {
         certificate: PeerCertificate::new(uris.collect()),
         not_after: u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0),
     })
+}
+
+/// What an X509-SVID says of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Svid {
+    /// Its URI names, all of them.
+    pub uris: Vec<String>,
+    /// The last second it is valid, since the epoch.
+    pub not_after: u64,
+}
+
+/// Reads the leaf certificate of a workload. Nothing of it is verified. Beyond what [`read`] asks for it must say that its
+/// key is for digital signatures (X509-SVID, section 4.3).
+pub fn read_svid(leaf: &[u8]) -> Result<Svid, PeerError> {
+    let Peer { certificate, not_after } = read(leaf)?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(leaf).map_err(|_| PeerError::Malformed)?;
+    let usage = parsed.key_usage().map_err(|_| PeerError::Malformed)?;
+    if !usage.is_some_and(|usage| usage.value.digital_signature()) {
+        return Err(PeerError::Usage);
+    }
+    Ok(Svid { uris: certificate.into_uri_sans(), not_after })
 }
 
 fn may_sign(certificate: &X509Certificate<'_>) -> Result<bool, PeerError> {

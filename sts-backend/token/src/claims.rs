@@ -38,6 +38,9 @@ pub struct AccessTokenClaims {
     /// Who may come to act for the subject (RFC 8693, section 4.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may_act: Option<MayAct>,
+    /// The proxy on whose word alone it is known that the workload asked, for want of a token that proves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asserted_by: Option<String>,
     /// The key the token is bound to (RFC 7800).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
@@ -206,6 +209,7 @@ mod tests {
             scope: Scope::default(),
             act: None,
             may_act: None,
+            asserted_by: None,
             cnf: None,
             authorization_details: Vec::new(),
         };
