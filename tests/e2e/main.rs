@@ -9,6 +9,9 @@ mod cache;
 /// The STS is gone, hangs, and comes back.
 mod outage;
 
+/// A workload that holds no token and is known by its certificate.
+mod peer_certificate;
+
 /// What is refused, with which status and which words.
 mod refusal;
 

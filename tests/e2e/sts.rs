@@ -154,9 +154,7 @@ fn form_of<'f>(native: &'f str, resource: &'f str) -> Vec<(&'f str, &'f str)> {
 }
 
 async fn exchange(client: &Client, base: &str, form: &[(&str, &str)]) -> Result<Answer> {
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let headers = [("content-type", "application/x-www-form-urlencoded")];
-    client.request(Method::POST, &format!("{base}/oauth2/token"), &headers, body).await
+    client.post_form(&format!("{base}/oauth2/token"), form).await
 }
 
 fn decoded(body: &Value) -> Result<(Value, Value)> {

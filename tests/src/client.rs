@@ -111,6 +111,13 @@ impl Client {
         self.request(Method::GET, url, headers, "").await
     }
 
+    /// `POST url` with a form.
+    pub async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Result<Answer> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        self.request(Method::POST, url, &headers, body).await
+    }
+
     /// Any method, headers in the order given, doubled ones too.
     pub async fn request(
         &self,

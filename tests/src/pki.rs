@@ -17,6 +17,9 @@ use crate::Result;
 /// The trust domain of every name here.
 pub const TRUST_DOMAIN: &str = "cloakroom.test";
 
+/// A workload that shows a certificate and holds no token.
+pub const WORKLOAD: &str = "spiffe://mesh.cloakroom.test/ns/payments/sa/api";
+
 /// A folder with `ca.crt`, one `NAME.crt` and `NAME.key` per party, and `kek.bin`. Keys are readable by their owner only.
 #[derive(Clone, Debug)]
 pub struct Pki {
@@ -55,6 +58,14 @@ const PARTIES: &[Party] = &[
     Party { name: "stranger", uri: Some("spiffe://cloakroom.test/edge/stranger"), dns: &[], loopback: false },
     // Of the right CA, but with no SPIFFE ID at all.
     Party { name: "nameless", uri: None, dns: &["nameless.cloakroom.test"], loopback: false },
+    // Workloads of a mesh, which hold no token: one that an edge may vouch for, one that it may not, both of the same CA.
+    Party { name: "workload", uri: Some(WORKLOAD), dns: &[], loopback: false },
+    Party {
+        name: "other-workload",
+        uri: Some("spiffe://mesh.cloakroom.test/ns/other/sa/x"),
+        dns: &[],
+        loopback: false,
+    },
     Party { name: "clouds", uri: None, dns: &["localhost", "clouds"], loopback: true },
     // What an edge shows to an app of its own host that only speaks https.
     Party { name: "https-app", uri: None, dns: DESTINATIONS, loopback: false },

@@ -20,6 +20,7 @@ use crate::{document, finding::Finding};
 
 mod admin;
 mod chain;
+mod client_certificates;
 mod clusters;
 mod destination;
 mod manager;
@@ -77,6 +78,7 @@ fn check(root: &At<'_>, lives: Option<Lives<'_>>, report: &mut Report<'_>) -> us
         chain.check(config.route_check(), report);
         let around = Around { config: &config, clusters: &clusters, guards: chain.guards(config.route_check()) };
         let routes = around.check(&manager, report);
+        client_certificates::check(root, &manager, &config, report);
         clusters.check_sts(&config, chain.ours, report);
         promise::check(&plugin::place(chain.ours), &config, lives, report);
         if config.route_check() == RouteCheck::Validated && report.findings.len() == wrong {

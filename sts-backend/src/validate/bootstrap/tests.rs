@@ -316,3 +316,21 @@ fn no_member_of_the_plugin_can_be_lost_unnoticed() {
         assert!(!manager_with(&format!("{PLUGIN}/{name}"), Value::Null).is_empty(), "{name}");
     }
 }
+
+#[test]
+fn a_route_that_knows_workloads_by_their_certificates_needs_them_to_be_shown() {
+    let mut document = good();
+    configure(&mut document, |plugin| {
+        plugin["routes"]["gcp-reports"]["exchange"]["subject"] = json!("peer_certificate")
+    });
+    let place =
+        "static_resources.listeners[0].filter_chains[0].transport_socket.typed_config.require_client_certificate";
+    assert_eq!(findings(&document)[0].path, place);
+    let chain = "/static_resources/listeners/0/filter_chains/0/transport_socket";
+    let kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+    for (required, wrong) in [(false, 1), (true, 0)] {
+        let tls = json!({"typed_config": {"@type": kind, "require_client_certificate": required}});
+        set(&mut document, chain, tls);
+        assert_eq!(findings(&document).len(), wrong, "{required}");
+    }
+}
