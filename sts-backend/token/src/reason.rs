@@ -62,8 +62,12 @@ reasons! {
     SubjectTokenNotYetValid = "subject_token_not_yet_valid",
     /// A claim that the trust source pins is absent or has another value.
     SubjectClaimMismatch = "subject_claim_mismatch",
+    /// The platform says that the credential, or what it was given to, is no more.
+    SubjectRevoked = "subject_revoked",
     /// The issuer's keys could not be fetched and none are held.
     IssuerKeysUnavailable = "issuer_keys_unavailable",
+    /// The server that must be asked about the credential gave no usable answer.
+    ReviewUnavailable = "review_unavailable",
     /// The destination asked for is not one this STS issues tokens for.
     TargetUnknown = "target_unknown",
     /// The scope asked for is not one that policy grants.
