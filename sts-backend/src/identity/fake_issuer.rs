@@ -8,7 +8,7 @@ use std::{
 };
 
 use http::{Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::{body::Bytes, service::service_fn};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -29,9 +29,17 @@ pub struct FakeIssuer {
 #[derive(Default)]
 struct Shared {
     documents: Mutex<HashMap<String, Document>>,
-    hits: Mutex<HashMap<String, usize>>,
+    asked: Mutex<HashMap<String, Vec<Asked>>>,
     /// Where set, an answer needs a permit.
     gate: Mutex<Option<Arc<Semaphore>>>,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub method: http::Method,
+    pub headers: http::HeaderMap,
+    pub body: Bytes,
 }
 
 #[derive(Clone)]
@@ -101,7 +109,12 @@ impl FakeIssuer {
 
     /// How often `path` was asked for.
     pub fn hits(&self, path: &str) -> usize {
-        self.shared.hits.lock().unwrap().get(path).copied().unwrap_or(0)
+        self.asked(path).len()
+    }
+
+    /// Every request for `path`, in order.
+    pub fn asked(&self, path: &str) -> Vec<Asked> {
+        self.shared.asked.lock().unwrap().get(path).cloned().unwrap_or_default()
     }
 
     /// Holds every answer back until the semaphore has a permit for it.
@@ -122,13 +135,18 @@ async fn serve(acceptor: tokio_rustls::TlsAcceptor, connection: tokio::net::TcpS
     let Ok(connection) = acceptor.accept(connection).await else { return };
     let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(&shared, request.uri().path()).await) }
+        async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let asked = Asked { method: head.method, headers: head.headers, body };
+            Ok::<_, Infallible>(answer(&shared, head.uri.path(), asked).await)
+        }
     });
     _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
 }
 
-async fn answer(shared: &Shared, path: &str) -> Response<Full<Bytes>> {
-    *shared.hits.lock().unwrap().entry(path.to_owned()).or_default() += 1;
+async fn answer(shared: &Shared, path: &str, asked: Asked) -> Response<Full<Bytes>> {
+    shared.asked.lock().unwrap().entry(path.to_owned()).or_default().push(asked);
     let gate = shared.gate.lock().unwrap().clone();
     if let Some(gate) = gate {
         gate.acquire().await.unwrap().forget();
@@ -136,7 +154,10 @@ async fn answer(shared: &Shared, path: &str) -> Response<Full<Bytes>> {
     let document = shared.documents.lock().unwrap().get(path).cloned();
     let document =
         document.unwrap_or(Document { status: StatusCode::NOT_FOUND, headers: Vec::new(), body: String::new() });
-    let mut response = Response::builder().status(document.status).header(header::CONTENT_TYPE, "application/json");
+    let mut response = Response::builder().status(document.status);
+    if !document.headers.iter().any(|(name, _)| *name == header::CONTENT_TYPE.as_str()) {
+        response = response.header(header::CONTENT_TYPE, "application/json");
+    }
     for (name, value) in document.headers {
         response = response.header(name, value);
     }

@@ -1,5 +1,5 @@
-//! Fetching what issuers publish: https only, no redirects, bounded in size and time, and only from addresses that
-//! configuration allows.
+//! Fetching what issuers publish, and asking their servers: https only, no redirects, bounded in size and time, and only
+//! at addresses that configuration allows.
 
 use std::{
     future::Future,
@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -19,7 +19,7 @@ use hyper_util::{
         Client,
         connect::{HttpConnector, dns::Name},
     },
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
@@ -32,6 +32,9 @@ pub const MAX_BODY: usize = 256 * 1024;
 
 /// How long a fetch may take from the first step to the last byte.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a connection may be kept that nothing is asked on.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// Why nothing was fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -48,7 +51,15 @@ pub enum FetchError {
     TooLarge { uri: String },
 }
 
-/// An answer.
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// A document.
 #[derive(Debug)]
 pub struct Fetched {
     pub body: Bytes,
@@ -59,13 +70,23 @@ pub struct Fetched {
 /// Fetches for one issuer.
 #[derive(Clone)]
 pub struct Fetcher {
-    client: Client<HttpsConnector<HttpConnector<GuardedResolver>>, Empty<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector<GuardedResolver>>, Full<Bytes>>,
     allow_private_addresses: bool,
 }
 
 impl Fetcher {
     /// A fetcher that believes `authorities` alone.
     pub fn new(authorities: RootCertStore, allow_private_addresses: bool) -> Result<Self, rustls::Error> {
+        // A connection kept between fetches minutes apart is one that has gone stale.
+        Self::keeping(0, authorities, allow_private_addresses)
+    }
+
+    /// The same for requests that follow one another closely: up to `idle` connections are kept for some seconds.
+    pub fn keeping(
+        idle: usize,
+        authorities: RootCertStore,
+        allow_private_addresses: bool,
+    ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -75,41 +96,52 @@ impl Fetcher {
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(TIMEOUT));
         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
-        // A connection kept between fetches minutes apart is one that has gone stale.
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(idle)
+            .pool_idle_timeout(IDLE)
+            .pool_timer(TokioTimer::new())
+            .build(https);
         Ok(Self { client, allow_private_addresses })
     }
 
     /// The JSON document at `uri`.
     pub async fn fetch(&self, uri: &Uri) -> Result<Fetched, FetchError> {
-        let name = || uri.to_string();
-        if let Some(problem) = uri_problem(uri, self.allow_private_addresses) {
-            return Err(FetchError::Refused { uri: name(), problem });
+        let request = Request::get(uri)
+            .header(header::ACCEPT, "application/json")
+            .body(Full::default())
+            .map_err(|_| FetchError::Refused { uri: uri.to_string(), problem: "is no URI that can be fetched" })?;
+        let answer = self.send(request).await?;
+        if answer.status != StatusCode::OK {
+            return Err(FetchError::Status { uri: uri.to_string(), status: answer.status });
         }
-        match tokio::time::timeout(TIMEOUT, self.answer(uri)).await {
+        Ok(Fetched { fresh_for: fresh_for(&answer.headers), body: answer.body })
+    }
+
+    /// The answer to `request`, with any status: redirects too are answers. Errors name the address, and nothing else of
+    /// the request.
+    pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, FetchError> {
+        let uri = request.uri().clone();
+        if let Some(problem) = uri_problem(&uri, self.allow_private_addresses) {
+            return Err(FetchError::Refused { uri: uri.to_string(), problem });
+        }
+        let agent = HeaderValue::from_static(concat!("cloakroom/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().insert(header::USER_AGENT, agent);
+        match tokio::time::timeout(TIMEOUT, self.answer(request, &uri)).await {
             Ok(answer) => answer,
-            Err(_) => Err(FetchError::TimedOut { uri: name() }),
+            Err(_) => Err(FetchError::TimedOut { uri: uri.to_string() }),
         }
     }
 
-    async fn answer(&self, uri: &Uri) -> Result<Fetched, FetchError> {
+    async fn answer(&self, request: Request<Full<Bytes>>, uri: &Uri) -> Result<Answer, FetchError> {
         let name = || uri.to_string();
-        let request = Request::get(uri)
-            .header(header::ACCEPT, "application/json")
-            .header(header::USER_AGENT, concat!("cloakroom/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::new())
-            .map_err(|_| FetchError::Refused { uri: name(), problem: "is no URI that can be fetched" })?;
         let answer = self
             .client
             .request(request)
             .await
             .map_err(|error| FetchError::Unreachable { uri: name(), cause: innermost(&error) })?;
-        if answer.status() != StatusCode::OK {
-            return Err(FetchError::Status { uri: name(), status: answer.status() });
-        }
-        let fresh_for = fresh_for(answer.headers());
-        match Limited::new(answer.into_body(), MAX_BODY).collect().await {
-            Ok(body) => Ok(Fetched { body: body.to_bytes(), fresh_for }),
+        let (head, body) = answer.into_parts();
+        match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() }),
             Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLarge { uri: name() }),
             Err(error) => Err(FetchError::Unreachable { uri: name(), cause: innermost(&*error) }),
         }
@@ -174,7 +206,7 @@ impl tower::Service<Name> for GuardedResolver {
             match addresses.iter().find(|found| !address::is_public(found.ip())) {
                 Some(special) if !allow_private_addresses => Err(std::io::Error::other(format!(
                     "`{}` resolves to {}, which is a loopback, private or otherwise special address; set \
-                     `jwks.allow_private_addresses` to fetch from it",
+                     `allow_private_addresses` beside the address to reach it",
                     name.as_str(),
                     special.ip()
                 ))),
