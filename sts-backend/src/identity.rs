@@ -2,10 +2,13 @@
 
 mod address;
 pub mod assertion;
+mod audience;
 mod claims;
 #[cfg(test)]
 pub(crate) mod fake_issuer;
 mod fetch;
+pub mod inquiry;
+pub mod introspection;
 mod jwks;
 pub mod name;
 mod preset;
@@ -13,10 +16,11 @@ mod shared_audience;
 pub mod source;
 mod sources;
 mod subject;
+pub mod token_review;
 mod validity;
 
 pub use jwks::IssuerReadiness;
-pub use preset::Platform;
+pub use preset::{Platform, managed};
 pub use shared_audience::user_of as user_of_audience;
 pub use source::{JwksSettings, Preset, SourceError, SourceSettings, check_all as check_sources};
 pub use sources::Sources;

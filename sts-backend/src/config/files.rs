@@ -1,12 +1,15 @@
 //! Certificates, keys and the key-encryption key, read from the files the configuration names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 use super::checker::Checker;
-use crate::tls::{self, Identity};
+use crate::{
+    identity::inquiry::credential,
+    tls::{self, Identity},
+};
 
 /// A listener's certificate chain and private key.
 pub(super) fn identity(
@@ -36,6 +39,29 @@ pub(super) fn certificates(checker: &mut Checker<'_>, at: &str, path: &Path) -> 
             checker.wrong(at, named(path, &error), "certificates as PEM", "name a file of BEGIN CERTIFICATE blocks");
         })
         .ok()
+}
+
+/// A credential of ours that is read anew each time it is shown. It is not watched as long as it is fine: its platform
+/// replaces it by the hour, and nothing else changes with it.
+pub(super) fn credential(checker: &mut Checker<'_>, at: &str, path: &Path) -> Option<PathBuf> {
+    let resolved = checker.resolve(path);
+    let content = std::fs::read(&resolved).map(Zeroizing::new);
+    match content.as_deref().map(|content| credential::trimmed(content).err()) {
+        Ok(None) => Some(resolved),
+        outcome => {
+            let content = checker.read(at, path).map(Zeroizing::new);
+            if let (Some(_), Ok(Some(problem))) = (content, outcome) {
+                let found = format!("{}: {problem}", path.display());
+                checker.wrong(
+                    at,
+                    found,
+                    "a credential in one line",
+                    "let the file hold the credential and nothing else",
+                );
+            }
+            None
+        }
+    }
 }
 
 /// The key under which signing keys are stored.

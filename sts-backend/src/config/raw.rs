@@ -114,14 +114,70 @@ pub(super) enum RawPreset {
     Kubernetes {
         issuer: String,
         cluster: String,
+        token_review: Option<RawTokenReview>,
+    },
+    Eks {
+        issuer: Option<String>,
+        region: Option<String>,
+        id: Option<String>,
+        cluster: String,
+        token_review: Option<RawTokenReview>,
+    },
+    Gke {
+        project: String,
+        location: String,
+        cluster: String,
+        name: Option<String>,
+        token_review: Option<RawTokenReview>,
+    },
+    Aks {
+        issuer: String,
+        cluster: String,
+        token_review: Option<RawTokenReview>,
     },
     Oidc {
         issuer: String,
         algorithms: Vec<String>,
     },
+    Introspection(RawIntrospection),
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTokenReview {
+    pub url: String,
+    pub token_file: PathBuf,
+    pub ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub allow_private_addresses: bool,
+    pub timeout_ms: Option<u64>,
+    pub remember_seconds: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawIntrospection {
+    pub issuer: String,
+    pub endpoint: String,
+    pub client: RawClient,
+    pub token_type_hint: Option<String>,
+    pub ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub allow_private_addresses: bool,
+    pub timeout_ms: Option<u64>,
+    pub remember_seconds: Option<u64>,
+    pub max_life_seconds: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawClient {
+    pub bearer_token_file: Option<PathBuf>,
+    pub client_id: Option<String>,
+    pub secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawJwks {
     pub uri: Option<String>,

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::identity::{self, JwksSettings, Preset, SourceSettings};
 
+mod cluster;
+mod server;
+
 const NAME: &str = "a name of letters, digits, `-`, `.` and `_`";
 
 pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<SourceSettings> {
@@ -28,9 +31,13 @@ pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<Sourc
         }
         let audience = audience(checker, &format!("{at}.audience"), source.audience);
         let actors = actors(checker, &format!("{at}.actors"), source.actors);
+        if matches!(source.preset, RawPreset::Introspection(_)) && source.jwks != RawJwks::default() {
+            let remedy = "its server is asked instead: the addresses stand in `introspection` itself";
+            checker.wrong(format!("{at}.jwks"), "keys of a source that has none", "no `jwks`", remedy);
+        }
         let jwks = jwks(checker, &format!("{at}.jwks"), source.jwks);
         let Some(preset) = preset(checker, &format!("{at}.preset"), source.preset) else { continue };
-        let issuer = preset.issuers().into_iter().next().unwrap_or_default();
+        let issuer = preset.issuer();
         if audience.as_deref() == Some(issuer.as_str()) {
             let found = format!("`{issuer}`, the issuer's own name");
             let remedy =
@@ -146,19 +153,10 @@ fn preset(checker: &mut Checker<'_>, at: &str, raw: RawPreset) -> Option<Preset>
         RawPreset::EntraV2 { tenant } => {
             Some(Preset::EntraV2 { tenant: guid(checker, format!("{at}.entra_v2.tenant"), tenant)? })
         }
-        RawPreset::Kubernetes { issuer, cluster } => {
-            let issuer = https(checker, format!("{at}.kubernetes.issuer"), issuer);
-            let named = !cluster.is_empty() && cluster.bytes().all(is_name_byte);
-            if !named {
-                checker.wrong(
-                    format!("{at}.kubernetes.cluster"),
-                    format!("`{cluster}`"),
-                    NAME,
-                    "it is the second part of `spiffe://TRUST_DOMAIN/k8s/CLUSTER/NAMESPACE/SERVICE_ACCOUNT`",
-                );
-            }
-            Some(Preset::Kubernetes { issuer: issuer.filter(|_| named)?, cluster })
+        RawPreset::Kubernetes { .. } | RawPreset::Eks { .. } | RawPreset::Gke { .. } | RawPreset::Aks { .. } => {
+            cluster::preset(checker, at, raw)
         }
+        RawPreset::Introspection(raw) => server::introspection(checker, &format!("{at}.introspection"), raw),
         RawPreset::Oidc { issuer, algorithms } => {
             let issuer = https(checker, format!("{at}.oidc.issuer"), issuer);
             let algorithms = allowed(checker, &format!("{at}.oidc.algorithms"), &algorithms);
@@ -211,3 +209,6 @@ fn allowed(checker: &mut Checker<'_>, at: &str, names: &[String]) -> Option<Vec<
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,14 +3,15 @@
 use http::Uri;
 use token::jws::Algorithm;
 
-use super::{claims::Claims, name, source::Preset};
+use super::{claims::Claims, inquiry::ServerSettings, name, source::Preset};
 use crate::refusal::Refusal;
 
 mod aws;
 mod entra;
 mod google;
 mod kubernetes;
-mod oidc;
+pub mod managed;
+pub(super) mod oidc;
 
 /// Where a workload runs. `principal.platform` in policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +66,28 @@ impl Preset {
             Self::EntraV1 { .. } | Self::EntraV2 { .. } => Platform::Azure,
             Self::Google { .. } => Platform::Gcp,
             Self::Kubernetes { .. } => Platform::Kubernetes,
-            Self::Oidc { .. } => Platform::Oidc,
+            Self::Oidc { .. } | Self::Introspection(_) => Platform::Oidc,
         }
     }
 
-    /// The exact `iss` values that mean this issuer; the first is the one in its discovery document.
+    /// The issuer's name.
+    pub fn issuer(&self) -> String {
+        match self {
+            Self::Introspection(settings) => settings.issuer.clone(),
+            _ => self.issuers().into_iter().next().unwrap_or_default(),
+        }
+    }
+
+    /// The server that is asked about each token, where there is one.
+    pub fn server(&self) -> Option<&ServerSettings> {
+        match self {
+            Self::Kubernetes { token_review, .. } => token_review.as_ref(),
+            Self::Introspection(settings) => Some(&settings.server),
+            _ => None,
+        }
+    }
+
+    /// The exact `iss` values by which a JWT is one of this issuer; the first is the one in its discovery document.
     pub fn issuers(&self) -> Vec<String> {
         match self {
             Self::AwsOutbound { issuer, .. } | Self::Kubernetes { issuer, .. } | Self::Oidc { issuer, .. } => {
@@ -78,6 +96,7 @@ impl Preset {
             Self::EntraV1 { tenant } => vec![entra::issuer_v1(tenant)],
             Self::EntraV2 { tenant } => vec![entra::issuer_v2(tenant)],
             Self::Google { .. } => google::ISSUERS.map(str::to_owned).to_vec(),
+            Self::Introspection(_) => Vec::new(),
         }
     }
 
@@ -88,18 +107,20 @@ impl Preset {
             Self::EntraV1 { .. } | Self::EntraV2 { .. } | Self::Google { .. } => vec![Algorithm::Rs256],
             Self::Kubernetes { .. } => vec![Algorithm::Rs256, Algorithm::Es256],
             Self::Oidc { algorithms, .. } => algorithms.clone(),
+            Self::Introspection(_) => Vec::new(),
         }
     }
 
-    /// Where the keys are published. Fails where the issuer is no URI.
-    pub fn key_location(&self) -> Result<KeyLocation, http::uri::InvalidUri> {
-        Ok(match self {
+    /// Where the keys are published, if any are. Fails where the issuer is no URI.
+    pub fn key_location(&self) -> Result<Option<KeyLocation>, http::uri::InvalidUri> {
+        Ok(Some(match self {
             Self::AwsOutbound { issuer, .. } => KeyLocation::Set(aws::key_set(issuer).parse()?),
             Self::EntraV1 { tenant } => KeyLocation::Set(entra::key_set_v1(tenant).parse()?),
             Self::EntraV2 { tenant } => KeyLocation::Set(entra::key_set_v2(tenant).parse()?),
             Self::Google { .. } => KeyLocation::Set(Uri::from_static(google::KEY_SET)),
             Self::Kubernetes { issuer, .. } | Self::Oidc { issuer, .. } => KeyLocation::Discovery(issuer.clone()),
-        })
+            Self::Introspection(_) => return Ok(None),
+        }))
     }
 
     /// The path prefix under which this source of the given name makes names. Two sources that share one could pass each
@@ -110,7 +131,7 @@ impl Preset {
             Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => format!("azure/{tenant}"),
             Self::Google { .. } => "gcp".to_owned(),
             Self::Kubernetes { cluster, .. } => format!("k8s/{cluster}"),
-            Self::Oidc { .. } => format!("oidc/{source}"),
+            Self::Oidc { .. } | Self::Introspection(_) => format!("oidc/{source}"),
         }
     }
 
@@ -120,11 +141,11 @@ impl Preset {
             Self::AwsOutbound { account, .. } => aws::check_account(account),
             Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => entra::check_tenant(tenant),
             Self::Google { projects } => google::check_projects(projects),
-            Self::Kubernetes { issuer, cluster } => kubernetes::check(issuer, cluster),
+            Self::Kubernetes { issuer, cluster, .. } => kubernetes::check(issuer, cluster),
             Self::Oidc { algorithms, .. } if algorithms.is_empty() => {
                 Err("`algorithms` is empty; name those the issuer signs with, for example `[RS256]`".to_owned())
             }
-            Self::Oidc { .. } => Ok(()),
+            Self::Oidc { .. } | Self::Introspection(_) => Ok(()),
         }
     }
 
@@ -136,7 +157,7 @@ impl Preset {
             Self::EntraV2 { tenant } => entra::identify(tenant, "2.0", claims),
             Self::Google { projects } => google::identify(projects, claims),
             Self::Kubernetes { cluster, .. } => kubernetes::identify(cluster, claims),
-            Self::Oidc { .. } => oidc::identify(source, claims),
+            Self::Oidc { .. } | Self::Introspection(_) => oidc::identify(source, claims),
         }
     }
 }

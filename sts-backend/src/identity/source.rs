@@ -10,7 +10,9 @@ use http::Uri;
 use thiserror::Error;
 use token::{jws::Algorithm, spiffe::SpiffeId};
 
-use super::{address, name, preset::KeyLocation, shared_audience};
+use super::{
+    address, inquiry::ServerSettings, introspection::IntrospectionSettings, name, preset::KeyLocation, shared_audience,
+};
 
 /// The longest audience, in bytes.
 const MAX_AUDIENCE: usize = 1024;
@@ -41,10 +43,12 @@ pub enum Preset {
     EntraV1 { tenant: String },
     /// Entra access tokens of version 2.0.
     EntraV2 { tenant: String },
-    /// Projected service-account tokens of one cluster.
-    Kubernetes { issuer: String, cluster: String },
+    /// Projected service-account tokens of one cluster, whose API server may be asked about each of them.
+    Kubernetes { issuer: String, cluster: String, token_review: Option<ServerSettings> },
     /// Any OpenID Connect issuer.
     Oidc { issuer: String, algorithms: Vec<Algorithm> },
+    /// Opaque tokens of a server that can be asked (RFC 7662).
+    Introspection(IntrospectionSettings),
 }
 
 /// Where an issuer's keys come from.
@@ -76,13 +80,18 @@ pub enum SourceError {
          tried; give each of them `actors` of its own, or one of the issuers another name (Kubernetes: `--service-account-issuer`)"
     )]
     SameIssuer { name: String, other: String, issuer: String },
+    #[error(
+        "sources `{name}` and `{other}` introspect and may serve the same caller: an opaque token does not say whose it is, and \
+         servers are not asked in turn; give each of them `actors` of its own"
+    )]
+    TwoServers { name: String, other: String },
     #[error("sources `{name}` and `{other}` would give workloads the same names, under `{prefix}`")]
     SameNames { name: String, other: String, prefix: String },
     #[error("source `{name}`: `{uri}` {problem}")]
-    KeyAddress { name: String, uri: String, problem: &'static str },
+    Address { name: String, uri: String, problem: &'static str },
     #[error("source `{name}`: the authorities in `{file}` cannot be used: {problem}")]
     Authorities { name: String, file: String, problem: String },
-    #[error("source `{0}`: the system has no certificate authorities; install them, or set `jwks.ca_file`")]
+    #[error("source `{0}`: the system has no certificate authorities; install them, or set `ca_file`")]
     NoAuthorities(String),
 }
 
@@ -110,30 +119,39 @@ impl SourceSettings {
             return Err(SourceError::Audience { name: name(), audience: self.audience.clone(), problem });
         }
         self.preset.check().map_err(|problem| SourceError::Preset { name: name(), problem })?;
-        if let Preset::AwsOutbound { issuer, .. } | Preset::Kubernetes { issuer, .. } | Preset::Oidc { issuer, .. } =
-            &self.preset
+        if let Preset::AwsOutbound { issuer, .. }
+        | Preset::Kubernetes { issuer, .. }
+        | Preset::Oidc { issuer, .. }
+        | Preset::Introspection(IntrospectionSettings { issuer, .. }) = &self.preset
             && !is_issuer(issuer)
         {
             return Err(SourceError::Issuer { name: name(), issuer: issuer.clone() });
         }
-        Ok(())
+        match self.preset.server().map(|server| (server, uri_problem(&server.address, server.allow_private_addresses)))
+        {
+            Some((server, Some(problem))) => {
+                Err(SourceError::Address { name: name(), uri: server.address.to_string(), problem })
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Where the keys come from, by these settings.
-    pub(super) fn key_location(&self) -> Result<KeyLocation, SourceError> {
-        let address_error = |uri: String, problem| SourceError::KeyAddress { name: self.name.clone(), uri, problem };
+    /// Where the keys come from, by these settings; nowhere if a server is asked instead.
+    pub(super) fn key_location(&self) -> Result<Option<KeyLocation>, SourceError> {
+        let address_error = |uri: String, problem| SourceError::Address { name: self.name.clone(), uri, problem };
         let location = match &self.jwks.uri {
-            Some(uri) => KeyLocation::Set(uri.clone()),
+            Some(uri) => Some(KeyLocation::Set(uri.clone())),
             None => {
                 self.preset.key_location().map_err(|_| address_error(self.preset.issuers().concat(), "is no URI"))?
             }
         };
+        let Some(location) = location else { return Ok(None) };
         let reached = match &location {
             KeyLocation::Set(uri) => uri.clone(),
             KeyLocation::Discovery(issuer) => issuer.parse().map_err(|_| address_error(issuer.clone(), "is no URI"))?,
         };
         match uri_problem(&reached, self.jwks.allow_private_addresses) {
-            None => Ok(location),
+            None => Ok(Some(location)),
             Some(problem) => Err(address_error(reached.to_string(), problem)),
         }
     }
@@ -152,6 +170,7 @@ pub fn check_all(all: &[SourceSettings]) -> Result<(), SourceError> {
 fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
     let (mut names, mut prefixes) = (HashMap::new(), HashMap::new());
     let mut issuers: HashMap<String, Vec<&SourceSettings>> = HashMap::new();
+    let mut servers = Vec::new();
     for source in all {
         let name = || source.name.clone();
         if names.insert(&source.name, ()).is_some() {
@@ -163,6 +182,12 @@ fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
                 return Err(SourceError::SameIssuer { name: name(), other: other.name.clone(), issuer });
             }
             others.push(source);
+        }
+        if matches!(source.preset, Preset::Introspection(_)) {
+            if let Some(other) = servers.iter().find(|other: &&&SourceSettings| other.serves_with(source)) {
+                return Err(SourceError::TwoServers { name: name(), other: other.name.clone() });
+            }
+            servers.push(source);
         }
         let prefix = source.preset.name_prefix(&source.name);
         // One tenant's tokens of both versions speak of the same objects: the same name is the same workload.
@@ -189,7 +214,7 @@ pub(super) fn uri_problem(uri: &Uri, allow_private_addresses: bool) -> Option<&'
     let literal: Option<IpAddr> = host.parse().ok();
     if literal.is_some_and(|literal| !address::is_public(literal)) && !allow_private_addresses {
         return Some(
-            "is a loopback, private or otherwise special address; set `jwks.allow_private_addresses` to fetch from it",
+            "is a loopback, private or otherwise special address; set `allow_private_addresses` beside the address to reach it",
         );
     }
     None

@@ -1,6 +1,6 @@
 //! The trust sources of one configuration.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use rustls::RootCertStore;
 use token::{digest, jws::Algorithm, reason::Reason};
@@ -8,9 +8,11 @@ use token::{digest, jws::Algorithm, reason::Reason};
 use super::{
     IssuerReadiness,
     fetch::{self, Fetcher},
+    introspection::Introspection,
     jwks::IssuerKeys,
     preset::KeyLocation,
-    source::{self, SourceError, SourceSettings},
+    source::{self, Preset, SourceError, SourceSettings},
+    token_review::TokenReview,
 };
 use crate::{actor::VerifiedActor, refusal::Refusal};
 
@@ -25,8 +27,12 @@ pub struct Sources {
 pub(super) struct Source {
     pub(super) settings: SourceSettings,
     pub(super) algorithms: Vec<Algorithm>,
-    pub(super) keys: Arc<IssuerKeys>,
-    origin: Origin,
+    /// The issuer's keys, where it signs.
+    pub(super) keys: Option<Arc<IssuerKeys>>,
+    /// The cluster that must vouch for each token besides, where one is configured.
+    pub(super) review: Option<TokenReview>,
+    introspection: Option<Introspection>,
+    origin: Option<Origin>,
 }
 
 /// Everything that decides which keys a fetch gives. The same origin may share a cache.
@@ -62,12 +68,12 @@ impl Sources {
     /// Starts a task for each issuer that keeps its keys fresh; the tasks end when the caches are dropped. Needs a
     /// running Tokio runtime. A second call starts nothing twice.
     pub fn keep_fresh(&self) {
-        self.all.iter().for_each(|source| source.keys.keep_fresh());
+        self.all.iter().filter_map(|source| source.keys.as_ref()).for_each(IssuerKeys::keep_fresh);
     }
 
     /// How each issuer stands at `now`, in seconds since the epoch.
     pub fn readiness(&self, now: u64) -> Vec<IssuerReadiness> {
-        self.all.iter().map(|source| source.keys.readiness(now)).collect()
+        self.all.iter().filter_map(|source| source.keys.as_ref()).map(|keys| keys.readiness(now)).collect()
     }
 
     /// The trust domain in which workloads are named.
@@ -94,6 +100,12 @@ impl Sources {
         .help("add the issuer under `sources`, or send a token of a configured one"))
     }
 
+    /// The source that serves `asker` and asks a server about opaque tokens: one at most, by the checks of the settings.
+    pub(super) fn introspecting(&self, asker: &VerifiedActor) -> Option<(&Source, &Introspection)> {
+        let serves = |source: &&Arc<Source>| source.settings.serves(asker.proxy());
+        self.all.iter().filter(serves).find_map(|source| Some((&**source, source.introspection.as_ref()?)))
+    }
+
     /// Every algorithm that some source allows.
     pub(super) fn algorithms(&self) -> Vec<Algorithm> {
         let allowed = |algorithm: &Algorithm| self.all.iter().any(|source| source.algorithms.contains(algorithm));
@@ -103,38 +115,65 @@ impl Sources {
 
 impl Source {
     fn new(settings: SourceSettings, previous: Option<&Sources>) -> Result<Self, SourceError> {
-        let location = settings.key_location()?;
-        let (authorities, digest) = authorities(&settings)?;
-        let origin = Origin {
-            name: settings.name.clone(),
-            issuers: settings.preset.issuers(),
-            location: location.clone(),
-            authorities: digest,
-            allow_private_addresses: settings.jwks.allow_private_addresses,
-        };
-        let kept = previous.and_then(|previous| previous.all.iter().find(|other| other.origin == origin));
-        let keys = match kept {
-            Some(other) => Arc::clone(&other.keys),
-            None => {
-                let fetcher = Fetcher::new(authorities, settings.jwks.allow_private_addresses)
-                    .map_err(|error| SourceError::Preset { name: settings.name.clone(), problem: error.to_string() })?;
-                let issuer = settings.preset.issuers().into_iter().next().unwrap_or_default();
-                IssuerKeys::new(&settings.name, &issuer, location, fetcher)
+        let (keys, origin) = match settings.key_location()? {
+            Some(location) => {
+                let (keys, origin) = published(&settings, location, previous)?;
+                (Some(keys), Some(origin))
             }
+            None => (None, None),
         };
-        Ok(Self { algorithms: settings.preset.algorithms(), settings, keys, origin })
+        let (mut review, mut introspection) = (None, None);
+        if let Some(server) = settings.preset.server() {
+            let (authorities, _) = authorities(&settings.name, server.ca.as_deref())?;
+            let (name, audience) = (&settings.name, &settings.audience);
+            let asked = match &settings.preset {
+                Preset::Introspection(settings) => {
+                    Introspection::new(name, audience, settings.clone(), authorities).map(|it| introspection = Some(it))
+                }
+                _ => TokenReview::new(name, audience, server.clone(), authorities).map(|it| review = Some(it)),
+            };
+            asked.map_err(|error| SourceError::Preset { name: name.clone(), problem: error.to_string() })?;
+        }
+        Ok(Self { algorithms: settings.preset.algorithms(), settings, keys, review, introspection, origin })
     }
 }
 
+/// The cache of an issuer's keys, and what decides which keys it gives.
+fn published(
+    settings: &SourceSettings,
+    location: KeyLocation,
+    previous: Option<&Sources>,
+) -> Result<(Arc<IssuerKeys>, Origin), SourceError> {
+    let (authorities, digest) = authorities(&settings.name, settings.jwks.ca.as_deref())?;
+    let origin = Origin {
+        name: settings.name.clone(),
+        issuers: settings.preset.issuers(),
+        location: location.clone(),
+        authorities: digest,
+        allow_private_addresses: settings.jwks.allow_private_addresses,
+    };
+    let same = |other: &&Arc<Source>| other.origin.as_ref() == Some(&origin);
+    let kept = previous.and_then(|previous| previous.all.iter().find(same)?.keys.clone());
+    let keys = match kept {
+        Some(keys) => keys,
+        None => {
+            let fetcher = Fetcher::new(authorities, settings.jwks.allow_private_addresses)
+                .map_err(|error| SourceError::Preset { name: settings.name.clone(), problem: error.to_string() })?;
+            IssuerKeys::new(&settings.name, &settings.preset.issuer(), location, fetcher)
+        }
+    };
+    Ok((keys, origin))
+}
+
 /// The authorities to believe, and the digest of their file where there is one.
-fn authorities(settings: &SourceSettings) -> Result<(RootCertStore, Option<[u8; 32]>), SourceError> {
-    let Some(file) = &settings.jwks.ca else {
+fn authorities(source: &str, file: Option<&Path>) -> Result<(RootCertStore, Option<[u8; 32]>), SourceError> {
+    let Some(file) = file else {
         let authorities = fetch::system_authorities();
         let none = authorities.is_empty();
-        return if none { Err(SourceError::NoAuthorities(settings.name.clone())) } else { Ok((authorities, None)) };
+        return if none { Err(SourceError::NoAuthorities(source.to_owned())) } else { Ok((authorities, None)) };
     };
     let unusable =
-        |problem| SourceError::Authorities { name: settings.name.clone(), file: file.display().to_string(), problem };
+        |problem| SourceError::Authorities { name: source.to_owned(), file: file.display().to_string(), problem };
     let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
     let authorities = fetch::read_authorities(&pem).map_err(unusable)?;
     Ok((authorities, Some(digest::sha256(&pem))))

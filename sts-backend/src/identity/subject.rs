@@ -14,6 +14,7 @@ use crate::{actor::VerifiedActor, refusal::Refusal, request::TokenRequest};
 
 mod certificate;
 mod jwt;
+mod opaque;
 
 /// For whom a token is asked, verified. Made by its verification alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +40,13 @@ impl VerifiedSubject {
         request: &TokenRequest,
         now: u64,
     ) -> Result<Self, Refusal> {
-        match request.subject_token_type() {
-            TokenType::Jwt | TokenType::IdToken | TokenType::AccessToken => {
-                jwt::verify(sources, asker, request.subject_token(), now).await
+        let token = request.subject_token();
+        match (request.subject_token_type(), sources.introspecting(asker)) {
+            (TokenType::AccessToken, Some((source, server))) if !opaque::is_jws(token) => {
+                opaque::verify(sources, source, server, token, now).await
+            }
+            (TokenType::Jwt | TokenType::IdToken | TokenType::AccessToken, _) => {
+                jwt::verify(sources, asker, token, now).await
             }
             TokenType::PeerCertificate => certificate::verify(assertions, asker, request.subject_token(), now),
         }

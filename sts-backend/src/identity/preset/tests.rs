@@ -136,7 +136,7 @@ fn entra_names_the_object_in_its_tenant() {
 
 #[test]
 fn kubernetes_names_the_service_account_in_its_cluster() {
-    let preset = Preset::Kubernetes { issuer: "https://k8s.test".into(), cluster: "prod".into() };
+    let preset = Preset::Kubernetes { issuer: "https://k8s.test".into(), cluster: "prod".into(), token_review: None };
     let good = json!({
         "sub": "system:serviceaccount:payments:api",
         "kubernetes.io": {"namespace": "payments", "serviceaccount": {"name": "api", "uid": "u"}},
@@ -159,7 +159,7 @@ fn kubernetes_names_the_service_account_in_its_cluster() {
 
 #[test]
 fn legacy_kubernetes_tokens_are_refused() {
-    let preset = Preset::Kubernetes { issuer: "https://k8s.test".into(), cluster: "prod".into() };
+    let preset = Preset::Kubernetes { issuer: "https://k8s.test".into(), cluster: "prod".into(), token_review: None };
     let legacy = json!({
         "iss": "kubernetes/serviceaccount",
         "kubernetes.io/serviceaccount/namespace": "payments",
@@ -169,7 +169,8 @@ fn legacy_kubernetes_tokens_are_refused() {
     let refusal = identify(&preset, &legacy).unwrap_err();
     assert_eq!(refusal.claim_name(), Some("kubernetes.io"));
     assert!(refusal.advice().unwrap().contains("projected"));
-    let issuer = Preset::Kubernetes { issuer: "kubernetes/serviceaccount".into(), cluster: "prod".into() };
+    let issuer =
+        Preset::Kubernetes { issuer: "kubernetes/serviceaccount".into(), cluster: "prod".into(), token_review: None };
     assert!(issuer.check().is_err());
 }
 
@@ -196,7 +197,7 @@ fn settings_that_admit_more_than_meant_are_refused() {
         Preset::EntraV1 { tenant: "common".into() },
         Preset::EntraV2 { tenant: TENANT.to_uppercase() },
         Preset::Google { projects: vec!["a/b".into()] },
-        Preset::Kubernetes { issuer: "https://i".into(), cluster: "a/b".into() },
+        Preset::Kubernetes { issuer: "https://i".into(), cluster: "a/b".into(), token_review: None },
         Preset::Oidc { issuer: "https://i".into(), algorithms: vec![] },
     ] {
         assert!(preset.check().is_err(), "{preset:?}");

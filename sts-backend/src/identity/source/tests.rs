@@ -36,8 +36,9 @@ fn two_sources_cannot_be_confused() {
     let error = |all: &[SourceSettings]| check_together(all).unwrap_err();
     assert_eq!(error(&[oidc("a", "https://i"), oidc("a", "https://j")]), SourceError::RepeatedName("a".into()));
     assert!(matches!(error(&[oidc("a", "https://i"), oidc("b", "https://i")]), SourceError::SameIssuer { .. }));
-    let cluster =
-        |name: &str, issuer: &str| source(name, Preset::Kubernetes { issuer: issuer.into(), cluster: "prod".into() });
+    let cluster = |name: &str, issuer: &str| {
+        source(name, Preset::Kubernetes { issuer: issuer.into(), cluster: "prod".into(), token_review: None })
+    };
     assert!(matches!(error(&[cluster("a", "https://i"), cluster("b", "https://j")]), SourceError::SameNames { .. }));
     let entra = [
         source("a", Preset::EntraV1 { tenant: TENANT.into() }),
@@ -50,7 +51,7 @@ fn two_sources_cannot_be_confused() {
 fn one_issuer_may_be_two_sources_for_proxies_that_differ() {
     let served = |name: &str, cluster: &str, actors: Option<&[&str]>| SourceSettings {
         actors: actors.map(|actors| actors.iter().map(|actor| SpiffeId::parse(actor).unwrap()).collect()),
-        ..source(name, Preset::Kubernetes { issuer: "https://k8s".into(), cluster: cluster.into() })
+        ..source(name, Preset::Kubernetes { issuer: "https://k8s".into(), cluster: cluster.into(), token_review: None })
     };
     let (one, other) = (&["spiffe://td/edge/one"][..], &["spiffe://td/edge/other"][..]);
     let east = served("a", "east", Some(one));
@@ -65,7 +66,7 @@ fn one_issuer_may_be_two_sources_for_proxies_that_differ() {
 
 #[test]
 fn keys_come_from_the_preset_unless_configured() {
-    let location = |preset| source("a", preset).key_location().unwrap();
+    let location = |preset| source("a", preset).key_location().unwrap().unwrap();
     let set = |uri: &str| KeyLocation::Set(uri.parse().unwrap());
     assert_eq!(
         location(Preset::AwsOutbound { issuer: "https://u.aws.test".into(), account: "012345678901".into() }),
@@ -82,7 +83,7 @@ fn keys_come_from_the_preset_unless_configured() {
     );
     assert_eq!(
         oidc("a", "https://i.test/x").key_location().unwrap(),
-        KeyLocation::Discovery("https://i.test/x".into())
+        Some(KeyLocation::Discovery("https://i.test/x".into()))
     );
 }
 
@@ -91,11 +92,11 @@ fn special_addresses_need_a_word_in_the_configuration() {
     for uri in ["https://127.0.0.1/k", "https://[::1]:8443/k", "https://169.254.169.254/", "https://10.0.0.1/"] {
         let mut settings = oidc("a", "https://i.test");
         settings.jwks.uri = Some(uri.parse().unwrap());
-        assert!(matches!(settings.key_location(), Err(SourceError::KeyAddress { .. })), "{uri}");
+        assert!(matches!(settings.key_location(), Err(SourceError::Address { .. })), "{uri}");
         settings.jwks.allow_private_addresses = true;
         assert!(settings.key_location().is_ok(), "{uri}");
     }
     let mut plain = oidc("a", "https://i.test");
     plain.jwks.uri = Some("http://i.test/k".parse().unwrap());
-    assert!(matches!(plain.key_location(), Err(SourceError::KeyAddress { .. })));
+    assert!(matches!(plain.key_location(), Err(SourceError::Address { .. })));
 }

@@ -1,6 +1,6 @@
-//! A JWT, verified: signature, issuer, audience, dates and everything its platform promises.
+//! A JWT, verified: signature, issuer, audience, dates and everything its platform promises; then, where a source says so,
+//! its platform is asked.
 
-use serde_json::Value;
 use token::{
     jws::{Algorithm, CompactJws, Header, JwsError},
     reason::Reason,
@@ -12,7 +12,8 @@ use crate::{
     actor::VerifiedActor,
     crypto::AwsLc,
     identity::{
-        claims::{self, Claims},
+        audience,
+        claims::Claims,
         jwks::NoKey,
         sources::{Source, Sources},
         validity,
@@ -35,12 +36,19 @@ pub(super) async fn verify(
     let issuer = jws.unverified_issuer();
     let source = sources.of_issuer(issuer.as_deref(), asker)?;
     check_header(jws.header(), source)?;
-    let key = source.keys.find(jws.header(), now).await.map_err(|error| refuse_key(error, jws.header(), source))?;
+    let found = match &source.keys {
+        Some(keys) => keys.find(jws.header(), now).await,
+        None => Err(NoKey::Unknown),
+    };
+    let key = found.map_err(|error| refuse_key(error, jws.header(), source))?;
     let payload = jws.verify(&key, &AwsLc).map_err(|error| refuse_jws(error, sources))?;
     let claims = Claims::new(payload.claims());
-    check_audience(claims.value("aud"), &source.settings.audience)?;
+    audience::check(claims.value("aud"), &source.settings.audience)?;
     let expires_at = validity::check(claims, now)?;
     let identified = source.settings.preset.identify(&source.settings.name, claims)?;
+    if let Some(review) = &source.review {
+        review.confirm(token, claims, now).await?;
+    }
     VerifiedSubject::vouched(sources, source, claims.text("iss")?.to_owned(), identified, expires_at)
 }
 
@@ -57,23 +65,6 @@ fn check_header(header: &Header, source: &Source) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
-}
-
-/// Exactly one audience, and it is ours: a token with a second one can be used there by whoever we show it to, and here
-/// by whoever it is shown to there.
-fn check_audience(audience: Option<&Value>, wanted: &str) -> Result<(), Refusal> {
-    let only = match audience {
-        Some(Value::Array(list)) if list.len() == 1 => list.first(),
-        other => other,
-    };
-    if only.and_then(Value::as_str) == Some(wanted) {
-        return Ok(());
-    }
-    Err(Refusal::new(Reason::SubjectAudienceMismatch, "the token is not for this service alone")
-        .claim("aud")
-        .got(claims::describe(audience))
-        .wanted(wanted)
-        .help("ask the platform for a token with exactly this audience"))
 }
 
 fn refuse_jws(error: JwsError, sources: &Sources) -> Refusal {
@@ -103,7 +94,7 @@ fn refuse_algorithm(got: &str, allowed: &[Algorithm]) -> Refusal {
 
 fn refuse_key(error: NoKey, header: &Header, source: &Source) -> Refusal {
     let kid = header.kid.as_deref().unwrap_or("nothing");
-    let issuer = || source.settings.preset.issuers().into_iter().next().unwrap_or_default();
+    let issuer = || source.settings.preset.issuer();
     match error {
         NoKey::Unavailable(cause) => Refusal::new(
             Reason::IssuerKeysUnavailable,
