@@ -48,6 +48,12 @@ mod https_app;
 /// Who may ask the STS, asked directly.
 mod sts;
 
+/// Clusters that are asked whether their pods still exist.
+mod review;
+
+/// Opaque tokens, and the server that is asked about them.
+mod introspection;
+
 /// Clients that others wrote.
 mod interop;
 

@@ -144,7 +144,7 @@ fn reports(native: &str) -> Vec<(&str, &str)> {
     form_of(native, "https://reports.gcp.cloakroom.test")
 }
 
-fn form_of<'f>(native: &'f str, resource: &'f str) -> Vec<(&'f str, &'f str)> {
+pub fn form_of<'f>(native: &'f str, resource: &'f str) -> Vec<(&'f str, &'f str)> {
     vec![
         ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
         ("subject_token", native),
@@ -153,7 +153,7 @@ fn form_of<'f>(native: &'f str, resource: &'f str) -> Vec<(&'f str, &'f str)> {
     ]
 }
 
-async fn exchange(client: &Client, base: &str, form: &[(&str, &str)]) -> Result<Answer> {
+pub async fn exchange(client: &Client, base: &str, form: &[(&str, &str)]) -> Result<Answer> {
     client.post_form(&format!("{base}/oauth2/token"), form).await
 }
 

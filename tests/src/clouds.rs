@@ -7,8 +7,12 @@
 //! | `POST /CLOUD/rotate` | sign with a new key from now on; `?drop=true` also stops publishing the old ones |
 //! | `POST /CLOUD/outage?on=true` | keys and discovery answer 503 until `?on=false` |
 //! | `GET /CLOUD/requests` | how often each of them was asked for |
+//! | `/kubernetes/apis/...` | the cluster's API server: see [`api_server`] |
+//! | `/introspection/...` | a server of opaque tokens: see [`introspection`] |
 
+pub mod api_server;
 pub mod cloud;
+pub mod introspection;
 mod keys;
 pub mod mint;
 
@@ -50,6 +54,7 @@ struct Issuers {
 struct Issuer {
     keys: IssuerKeys,
     outage: bool,
+    cluster: api_server::Cluster,
     requests: BTreeMap<&'static str, u64>,
 }
 
@@ -59,8 +64,9 @@ impl Clouds {
         let listener = bind(address).await?;
         let mut issuers = BTreeMap::new();
         for cloud in Cloud::ALL {
-            issuers
-                .insert(*cloud, Issuer { keys: IssuerKeys::first(*cloud)?, outage: false, requests: BTreeMap::new() });
+            let keys = IssuerKeys::first(*cloud)?;
+            let cluster = api_server::Cluster::default();
+            issuers.insert(*cloud, Issuer { keys, outage: false, cluster, requests: BTreeMap::new() });
         }
         let own = format!("https://{}", listener.local_addr()?);
         let state = Arc::new(Issuers { base: base.unwrap_or(own), issuers: Mutex::new(issuers) });
@@ -71,7 +77,9 @@ impl Clouds {
             .route("/{cloud}/outage", post(outage))
             .route("/{cloud}/requests", get(requests))
             .route("/{cloud}/{*document}", get(document))
-            .with_state(state);
+            .merge(api_server::router())
+            .with_state(state)
+            .merge(introspection::router());
         Ok(Self { server: Server::tls(listener, router, pki, "clouds")? })
     }
 
