@@ -7,8 +7,8 @@ mod claims;
 #[cfg(test)]
 pub(crate) mod fake_issuer;
 mod fetch;
-pub mod inquiry;
-pub mod introspection;
+pub(crate) mod inquiry;
+pub(crate) mod introspection;
 mod jwks;
 pub mod name;
 mod preset;
@@ -16,11 +16,12 @@ mod shared_audience;
 pub mod source;
 mod sources;
 mod subject;
-pub mod token_review;
+pub(crate) mod token_review;
 mod validity;
 
 pub use jwks::IssuerReadiness;
-pub use preset::{Platform, managed};
+pub use preset::Platform;
+pub(crate) use preset::managed;
 pub use shared_audience::user_of as user_of_audience;
 pub use source::{JwksSettings, Preset, SourceError, SourceSettings, check_all as check_sources};
 pub use sources::Sources;

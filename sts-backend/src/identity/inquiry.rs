@@ -167,9 +167,14 @@ impl<A: Clone> Inquiry<A> {
             }
             _ => "look whether the server is up and reached at this address".to_owned(),
         };
+        // Where our credentials lie is for the log, not for callers.
+        let got = match trouble {
+            Trouble::Credential(_) => "our own credential cannot be used".to_owned(),
+            trouble => trouble.to_string(),
+        };
         Refusal::new(Reason::ReviewUnavailable, "the server that must vouch for the token gave no usable answer")
             .claim("subject_token")
-            .got(trouble)
+            .got(got)
             .wanted(format!("an answer of the server of source {}", self.source))
             .help(help)
     }

@@ -25,6 +25,12 @@ use crate::{
 /// JWTs for another purpose (RFC 8725, section 3.11).
 const TYPES: [&str; 3] = ["jwt", "at+jwt", "application/at+jwt"];
 
+const COMPACT: &str = "a compact JWS: header, payload and signature in base64url";
+
+/// What to do about a token that is none.
+const OPAQUE: &str =
+    "an opaque token needs `subject_token_type` access_token and an `introspection` source that serves this caller";
+
 /// Verifies `token` at `now` by the source that its issuer belongs to.
 pub(super) async fn verify(
     sources: &Sources,
@@ -80,7 +86,8 @@ fn refuse_jws(error: JwsError, sources: &Sources) -> Refusal {
         JwsError::Signature => refusal
             .got("a signature of other bytes or by another key")
             .wanted("the signature of the issuer's key over exactly these bytes"),
-        _ => refusal.got("something else").wanted("a compact JWS: header, payload and signature in base64url"),
+        JwsError::NotCompact => refusal.got("something else").wanted(COMPACT).help(OPAQUE),
+        _ => refusal.got("something else").wanted(COMPACT),
     }
 }
 
