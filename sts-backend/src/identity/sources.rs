@@ -90,13 +90,17 @@ impl Sources {
         }
         let served = self.all.iter().filter(serves);
         let issuers: Vec<_> = served.flat_map(|source| source.settings.preset.issuers()).take(8).collect();
+        let wanted = match issuers.as_slice() {
+            [] => "no JWT: no source with keys serves this caller".to_owned(),
+            issuers => format!("exactly one of {}", issuers.join(", ")),
+        };
         Err(Refusal::new(
             Reason::SubjectIssuerUnknown,
             "no trust source is configured for the token's issuer and this caller",
         )
         .claim("iss")
         .got(issuer.unwrap_or("nothing"))
-        .wanted(format!("exactly one of {}", issuers.join(", ")))
+        .wanted(wanted)
         .help("add the issuer under `sources`, or send a token of a configured one"))
     }
 
@@ -122,18 +126,22 @@ impl Source {
             }
             None => (None, None),
         };
-        let (mut review, mut introspection) = (None, None);
-        if let Some(server) = settings.preset.server() {
-            let (authorities, _) = authorities(&settings.name, server.ca.as_deref())?;
-            let (name, audience) = (&settings.name, &settings.audience);
-            let asked = match &settings.preset {
-                Preset::Introspection(settings) => {
-                    Introspection::new(name, audience, settings.clone(), authorities).map(|it| introspection = Some(it))
-                }
-                _ => TokenReview::new(name, audience, server.clone(), authorities).map(|it| review = Some(it)),
-            };
-            asked.map_err(|error| SourceError::Preset { name: name.clone(), problem: error.to_string() })?;
-        }
+        let (name, audience) = (&settings.name, &settings.audience);
+        let unusable = |error: rustls::Error| SourceError::Preset { name: name.clone(), problem: error.to_string() };
+        let review = match &settings.preset {
+            Preset::Kubernetes { token_review: Some(server), .. } => {
+                let (authorities, _) = authorities(name, server.ca.as_deref())?;
+                Some(TokenReview::new(name, audience, server.clone(), authorities).map_err(unusable)?)
+            }
+            _ => None,
+        };
+        let introspection = match &settings.preset {
+            Preset::Introspection(introspection) => {
+                let (authorities, _) = authorities(name, introspection.server.ca.as_deref())?;
+                Some(Introspection::new(name, audience, introspection.clone(), authorities).map_err(unusable)?)
+            }
+            _ => None,
+        };
         Ok(Self { algorithms: settings.preset.algorithms(), settings, keys, review, introspection, origin })
     }
 }
