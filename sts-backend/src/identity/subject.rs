@@ -48,7 +48,7 @@ impl VerifiedSubject {
             (TokenType::Jwt | TokenType::IdToken | TokenType::AccessToken, _) => {
                 jwt::verify(sources, asker, token, now).await
             }
-            TokenType::PeerCertificate => certificate::verify(assertions, asker, request.subject_token(), now),
+            (TokenType::PeerCertificate, _) => certificate::verify(assertions, asker, request.subject_token(), now),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::{
     actor::{Caller, VerifiedActor},
     identity::{
         JwksSettings, Platform, Preset, SourceError, SourceSettings, Sources, VerifiedSubject,
+        assertion::Assertions,
         fake_issuer::FakeIssuer,
         inquiry::{credential::Credential, tests as inquiry},
     },
@@ -105,7 +106,7 @@ async fn verify(
         .append_pair("subject_token_type", kind.urn())
         .finish();
     let request = TokenRequest::read(form.as_bytes(), None, &Caller::Direct).unwrap();
-    VerifiedSubject::verify(sources, &VerifiedActor::for_tests(proxy), &request, now).await
+    VerifiedSubject::verify(sources, &Assertions::default(), &VerifiedActor::for_tests(proxy), &request, now).await
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@ use super::*;
 use crate::{
     actor::{Caller, VerifiedActor},
     crypto::Es256Key,
-    identity::{Preset, SourceSettings, Sources, VerifiedSubject, fake_issuer::FakeIssuer, inquiry::tests as inquiry},
+    identity::{
+        Preset, SourceSettings, Sources, VerifiedSubject, assertion::Assertions, fake_issuer::FakeIssuer,
+        inquiry::tests as inquiry,
+    },
     request::TokenRequest,
 };
 
@@ -103,7 +106,7 @@ async fn verify(sources: &Sources, proxy: Option<&str>, token: &str) -> Result<V
         .append_pair("subject_token_type", TokenType::Jwt.urn())
         .finish();
     let request = TokenRequest::read(form.as_bytes(), None, &Caller::Direct).unwrap();
-    VerifiedSubject::verify(sources, &VerifiedActor::for_tests(proxy), &request, NOW).await
+    VerifiedSubject::verify(sources, &Assertions::default(), &VerifiedActor::for_tests(proxy), &request, NOW).await
 }
 
 #[tokio::test]
