@@ -39,6 +39,9 @@ mod schema;
 /// Policy and configuration changed while everything runs.
 mod reload;
 
+/// Issuers that change their keys under load, or are away.
+mod issuers;
+
 /// The issuers' keys and the STS's own, over rotations and restarts.
 mod keys;
 

@@ -181,6 +181,15 @@ fn a_proxy_vouches_for_named_workloads_of_a_trust_domain_only() {
 }
 
 #[test]
+fn the_documented_vouching_is_fine() {
+    let page = include_str!("../../docs/peer-certificates.md");
+    let documented = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let shipped = "actors:\n  - spiffe_id: spiffe://cloakroom.test/edge/egress\n";
+    let found = findings(|fixture| fixture.edit(shipped, documented));
+    assert!(found.is_empty(), "{}", finding::lines(&found));
+}
+
+#[test]
 fn a_source_may_vouch_to_some_proxies_only() {
     let with = |actors: &str| {
         let source = "    audience: https://sts.cloakroom.test\n    preset: { oidc:";
