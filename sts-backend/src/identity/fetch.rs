@@ -54,6 +54,8 @@ pub struct Fetched {
     pub body: Bytes,
     /// How long the answer may be kept, in seconds, where it says so (RFC 9111, section 4.2).
     pub fresh_for: Option<u64>,
+    /// What the issuer's clock said when it answered, in seconds since the epoch (RFC 9110, section 6.6.1), as far as it tells.
+    pub date: Option<u64>,
 }
 
 /// Fetches for one issuer.
@@ -107,9 +109,9 @@ impl Fetcher {
         if answer.status() != StatusCode::OK {
             return Err(FetchError::Status { uri: name(), status: answer.status() });
         }
-        let fresh_for = fresh_for(answer.headers());
+        let (fresh_for, date) = (fresh_for(answer.headers()), date(answer.headers()));
         match Limited::new(answer.into_body(), MAX_BODY).collect().await {
-            Ok(body) => Ok(Fetched { body: body.to_bytes(), fresh_for }),
+            Ok(body) => Ok(Fetched { body: body.to_bytes(), fresh_for, date }),
             Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLarge { uri: name() }),
             Err(error) => Err(FetchError::Unreachable { uri: name(), cause: innermost(&*error) }),
         }
@@ -144,6 +146,14 @@ fn fresh_for(headers: &HeaderMap) -> Option<u64> {
     let max_age = directives.iter().find_map(|directive| directive.strip_prefix("max-age="))?.parse::<u64>().ok()?;
     let age = text(header::AGE).and_then(|age| age.parse().ok()).unwrap_or(0);
     Some(max_age.saturating_sub(age))
+}
+
+/// `Date`, and for an answer from a cache the time it has lain there since.
+fn date(headers: &HeaderMap) -> Option<u64> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let date = httpdate::parse_http_date(text(header::DATE)?).ok()?;
+    let age = text(header::AGE).map_or(Some(0), |age| age.parse().ok())?;
+    date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().checked_add(age)
 }
 
 /// The last cause in a chain: "connection refused" says more than "client error".
@@ -205,6 +215,18 @@ mod tests {
         assert_eq!(freshness("no-store, max-age=100", None), Some(0));
         assert_eq!(freshness("public", None), None);
         assert_eq!(fresh_for(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_issuer_s_clock_is_read_off_its_answer() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(date(&headers), None);
+        headers.insert(header::DATE, "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+        assert_eq!(date(&headers), Some(784_111_777));
+        headers.insert(header::AGE, "23".parse().unwrap());
+        assert_eq!(date(&headers), Some(784_111_800));
+        headers.insert(header::AGE, "x".parse().unwrap());
+        assert_eq!(date(&headers), None);
     }
 
     #[tokio::test]

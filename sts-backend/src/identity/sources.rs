@@ -3,12 +3,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use rustls::RootCertStore;
-use token::{digest, jws::Algorithm, reason::Reason};
+use token::{digest, jws::Algorithm, reason::Reason, spiffe::SpiffeId};
 
 use super::{
     IssuerReadiness,
     fetch::{self, Fetcher},
-    jwks::IssuerKeys,
+    jwks::{IssuerKeys, KeySource},
     preset::KeyLocation,
     source::{self, SourceError, SourceSettings},
 };
@@ -21,7 +21,7 @@ pub struct Sources {
     by_issuer: HashMap<String, Vec<Arc<Source>>>,
 }
 
-/// One trust source.
+/// One trust source; where its issuers have keys of their own, one for each of them.
 pub(super) struct Source {
     pub(super) settings: SourceSettings,
     pub(super) algorithms: Vec<Algorithm>,
@@ -34,7 +34,7 @@ pub(super) struct Source {
 struct Origin {
     name: String,
     issuers: Vec<String>,
-    location: KeyLocation,
+    keys: KeySource,
     authorities: Option<[u8; 32]>,
     allow_private_addresses: bool,
 }
@@ -50,11 +50,13 @@ impl Sources {
         source::check_all(&settings)?;
         let mut sources = Self { trust_domain: trust_domain.to_owned(), all: Vec::new(), by_issuer: HashMap::new() };
         for one in settings {
-            let source = Arc::new(Source::new(one, previous)?);
-            for issuer in source.settings.preset.issuers() {
-                sources.by_issuer.entry(issuer).or_default().push(Arc::clone(&source));
+            for (issuers, keys) in one.key_sources()? {
+                let source = Arc::new(Source::new(one.clone(), issuers, keys, previous)?);
+                for issuer in &source.origin.issuers {
+                    sources.by_issuer.entry(issuer.clone()).or_default().push(Arc::clone(&source));
+                }
+                sources.all.push(source);
             }
-            sources.all.push(source);
         }
         Ok(sources)
     }
@@ -75,20 +77,42 @@ impl Sources {
         &self.trust_domain
     }
 
-    /// The source that has exactly this issuer and serves `asker`: one at most, by the checks of the settings.
-    pub(super) fn of_issuer(&self, issuer: Option<&str>, asker: &VerifiedActor) -> Result<&Source, Refusal> {
+    /// The source that a token with this `iss` and `sub` belongs to, and that serves `asker`. An issuer that is configured
+    /// decides alone. Any other says nothing: then a SPIFFE ID belongs to the source of its trust domain (JWT-SVID, section 3.1).
+    pub(super) fn of_token(
+        &self,
+        issuer: Option<&str>,
+        subject: Option<&str>,
+        asker: &VerifiedActor,
+    ) -> Result<&Source, Refusal> {
+        if issuer.is_some_and(|issuer| self.by_issuer.contains_key(issuer)) {
+            return self.of_issuer("iss", issuer, asker);
+        }
+        let id = subject.and_then(|subject| SpiffeId::parse(subject).ok());
+        match id.map(|id| format!("spiffe://{}", id.trust_domain())) {
+            Some(domain) if issuer.is_none() || self.by_issuer.contains_key(&domain) => {
+                self.of_issuer("sub", Some(&domain), asker)
+            }
+            _ => self.of_issuer("iss", issuer, asker),
+        }
+    }
+
+    /// The source that has exactly this issuer, told by `claim`, and serves `asker`: one at most, by the checks of the
+    /// settings.
+    fn of_issuer(&self, claim: &str, issuer: Option<&str>, asker: &VerifiedActor) -> Result<&Source, Refusal> {
         let serves = |source: &&Arc<Source>| source.settings.serves(asker.proxy());
         let known = issuer.and_then(|issuer| self.by_issuer.get(issuer)).into_iter().flatten();
         if let Some(source) = known.into_iter().find(serves) {
             return Ok(source);
         }
         let served = self.all.iter().filter(serves);
-        let issuers: Vec<_> = served.flat_map(|source| source.settings.preset.issuers()).take(8).collect();
+        let issuers: Vec<_> =
+            served.flat_map(|source| source.origin.issuers.iter().map(String::as_str)).take(8).collect();
         Err(Refusal::new(
             Reason::SubjectIssuerUnknown,
             "no trust source is configured for the token's issuer and this caller",
         )
-        .claim("iss")
+        .claim(claim)
         .got(issuer.unwrap_or("nothing"))
         .wanted(format!("exactly one of {}", issuers.join(", ")))
         .help("add the issuer under `sources`, or send a token of a configured one"))
@@ -102,13 +126,21 @@ impl Sources {
 }
 
 impl Source {
-    fn new(settings: SourceSettings, previous: Option<&Sources>) -> Result<Self, SourceError> {
-        let location = settings.key_location()?;
-        let (authorities, digest) = authorities(&settings)?;
+    /// The source of `issuers`, one group of those that `settings` name.
+    fn new(
+        settings: SourceSettings,
+        issuers: Vec<String>,
+        keys: KeySource,
+        previous: Option<&Sources>,
+    ) -> Result<Self, SourceError> {
+        let (authorities, digest) = match keys.location {
+            KeyLocation::File(_) => (RootCertStore::empty(), None),
+            KeyLocation::Set(_) | KeyLocation::Discovery(_) => authorities(&settings)?,
+        };
         let origin = Origin {
             name: settings.name.clone(),
-            issuers: settings.preset.issuers(),
-            location: location.clone(),
+            issuers,
+            keys: keys.clone(),
             authorities: digest,
             allow_private_addresses: settings.jwks.allow_private_addresses,
         };
@@ -118,11 +150,15 @@ impl Source {
             None => {
                 let fetcher = Fetcher::new(authorities, settings.jwks.allow_private_addresses)
                     .map_err(|error| SourceError::Preset { name: settings.name.clone(), problem: error.to_string() })?;
-                let issuer = settings.preset.issuers().into_iter().next().unwrap_or_default();
-                IssuerKeys::new(&settings.name, &issuer, location, fetcher)
+                IssuerKeys::new(&settings.name, origin.issuers.first().map_or("", String::as_str), keys, fetcher)
             }
         };
         Ok(Self { algorithms: settings.preset.algorithms(), settings, keys, origin })
+    }
+
+    /// The issuer whose keys these are, as it names itself.
+    pub(super) fn issuer(&self) -> &str {
+        self.origin.issuers.first().map_or("", String::as_str)
     }
 }
 

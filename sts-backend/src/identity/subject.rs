@@ -50,8 +50,13 @@ impl VerifiedSubject {
         expires_at: u64,
     ) -> Result<Self, Refusal> {
         let Identified { segments, subject, attributes } = identified;
+        let name = if segments.is_empty() {
+            name::keep(sources.trust_domain(), &subject)?
+        } else {
+            name::derive(sources.trust_domain(), &segments)?
+        };
         Ok(Self {
-            name: name::derive(sources.trust_domain(), &segments)?,
+            name,
             source: source.settings.name.clone(),
             platform: source.settings.preset.platform(),
             issuer,

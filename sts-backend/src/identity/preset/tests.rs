@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use token::reason::Reason;
 
-use super::*;
+use super::{oidc::OidcClaims, *};
 
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 const OBJECT: &str = "11111111-2222-3333-4444-555555555555";
@@ -175,7 +175,11 @@ fn legacy_kubernetes_tokens_are_refused() {
 
 #[test]
 fn other_issuers_name_the_source_and_its_subject() {
-    let preset = Preset::Oidc { issuer: "https://i.test".into(), algorithms: vec![Algorithm::Es256] };
+    let preset = Preset::Oidc {
+        issuer: "https://i.test".into(),
+        algorithms: vec![Algorithm::Es256],
+        claims: OidcClaims::default(),
+    };
     assert_eq!(named(&preset, &json!({"sub": "repo:o/r"})), "oidc/src/repo_3ao_2fr");
     refuses_each(
         &preset,
@@ -197,7 +201,7 @@ fn settings_that_admit_more_than_meant_are_refused() {
         Preset::EntraV2 { tenant: TENANT.to_uppercase() },
         Preset::Google { projects: vec!["a/b".into()] },
         Preset::Kubernetes { issuer: "https://i".into(), cluster: "a/b".into() },
-        Preset::Oidc { issuer: "https://i".into(), algorithms: vec![] },
+        Preset::Oidc { issuer: "https://i".into(), algorithms: vec![], claims: OidcClaims::default() },
     ] {
         assert!(preset.check().is_err(), "{preset:?}");
     }

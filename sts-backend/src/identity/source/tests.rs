@@ -6,7 +6,10 @@ fn source(name: &str, preset: Preset) -> SourceSettings {
 }
 
 fn oidc(name: &str, issuer: &str) -> SourceSettings {
-    source(name, Preset::Oidc { issuer: issuer.into(), algorithms: vec![Algorithm::Es256] })
+    source(
+        name,
+        Preset::Oidc { issuer: issuer.into(), algorithms: vec![Algorithm::Es256], claims: OidcClaims::default() },
+    )
 }
 
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
@@ -65,7 +68,7 @@ fn one_issuer_may_be_two_sources_for_proxies_that_differ() {
 
 #[test]
 fn keys_come_from_the_preset_unless_configured() {
-    let location = |preset| source("a", preset).key_location().unwrap();
+    let location = |preset| source("a", preset).key_sources().unwrap().remove(0).1.location;
     let set = |uri: &str| KeyLocation::Set(uri.parse().unwrap());
     assert_eq!(
         location(Preset::AwsOutbound { issuer: "https://u.aws.test".into(), account: "012345678901".into() }),
@@ -81,7 +84,7 @@ fn keys_come_from_the_preset_unless_configured() {
         set(&format!("https://login.microsoftonline.com/{TENANT}/discovery/v2.0/keys"))
     );
     assert_eq!(
-        oidc("a", "https://i.test/x").key_location().unwrap(),
+        oidc("a", "https://i.test/x").key_sources().unwrap().remove(0).1.location,
         KeyLocation::Discovery("https://i.test/x".into())
     );
 }
@@ -91,11 +94,11 @@ fn special_addresses_need_a_word_in_the_configuration() {
     for uri in ["https://127.0.0.1/k", "https://[::1]:8443/k", "https://169.254.169.254/", "https://10.0.0.1/"] {
         let mut settings = oidc("a", "https://i.test");
         settings.jwks.uri = Some(uri.parse().unwrap());
-        assert!(matches!(settings.key_location(), Err(SourceError::KeyAddress { .. })), "{uri}");
+        assert!(matches!(settings.key_sources(), Err(SourceError::KeyAddress { .. })), "{uri}");
         settings.jwks.allow_private_addresses = true;
-        assert!(settings.key_location().is_ok(), "{uri}");
+        assert!(settings.key_sources().is_ok(), "{uri}");
     }
     let mut plain = oidc("a", "https://i.test");
     plain.jwks.uri = Some("http://i.test/k".parse().unwrap());
-    assert!(matches!(plain.key_location(), Err(SourceError::KeyAddress { .. })));
+    assert!(matches!(plain.key_sources(), Err(SourceError::KeyAddress { .. })));
 }
