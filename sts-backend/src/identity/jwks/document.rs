@@ -141,3 +141,6 @@ async fn read(file: &Path) -> Result<Vec<u8>, FetchKeysError> {
     opened.take(most).read_to_end(&mut bytes).await.map_err(|cause| error(cause.to_string()))?;
     if bytes.len() > MAX_BODY { Err(error(format!("it is longer than {MAX_BODY} bytes"))) } else { Ok(bytes) }
 }
+
+#[cfg(test)]
+mod tests;

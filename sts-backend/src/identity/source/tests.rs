@@ -102,3 +102,54 @@ fn special_addresses_need_a_word_in_the_configuration() {
     plain.jwks.uri = Some("http://i.test/k".parse().unwrap());
     assert!(matches!(plain.key_sources(), Err(SourceError::KeyAddress { .. })));
 }
+
+#[test]
+fn the_platform_s_own_names_may_come_from_two_sources_and_others_may_not() {
+    let accounts = |accounts: &[&str]| Preset::GoogleServiceAccount {
+        accounts: accounts.iter().map(|account| format!("{account}@p.iam.gserviceaccount.com")).collect(),
+        max_life: 3600,
+    };
+    let google = || Preset::Google { projects: vec![] };
+    let spiffe = |trust_domain: &str| {
+        let mut bundle = source("s", Preset::Spiffe { trust_domain: trust_domain.into() });
+        bundle.jwks.file = Some("bundle.json".into());
+        bundle
+    };
+    let all = [source("a", google()), source("b", accounts(&["a", "b"])), source("c", accounts(&["c"])), spiffe("td")];
+    assert_eq!(check_all(&all), Ok(()));
+    let twice = [source("a", accounts(&["a"])), source("b", accounts(&["b", "a"]))];
+    assert!(matches!(check_all(&twice), Err(SourceError::SameIssuer { .. })));
+    let only = |mut source: SourceSettings, name: &str, actor: &str| {
+        source.name = name.into();
+        source.actors = Some([SpiffeId::parse(actor).unwrap()].into());
+        source
+    };
+    let (one, other) = ("spiffe://td/edge/one", "spiffe://td/edge/other");
+    let twice =
+        [only(source("", google()), "a", one), source("b", accounts(&["b"])), only(source("", google()), "c", other)];
+    assert!(matches!(check_all(&twice), Err(SourceError::SameNames { .. })), "past a source between them");
+    let twice = [only(spiffe("td"), "a", one), only(spiffe("td"), "b", other)];
+    assert!(matches!(check_all(&twice), Err(SourceError::SameNames { .. })));
+}
+
+#[test]
+fn keys_come_from_one_place() {
+    let refused = |preset: Preset, change: &dyn Fn(&mut JwksSettings)| {
+        let mut settings = source("a", preset);
+        change(&mut settings.jwks);
+        matches!(settings.check(), Err(SourceError::Preset { .. }))
+    };
+    let (uri, file) = (|| "https://k.test/k".parse().ok(), || Some("k.json".into()));
+    let google = || Preset::Google { projects: vec![] };
+    let svids = || Preset::Spiffe { trust_domain: "td".into() };
+    let accounts = || Preset::GoogleServiceAccount {
+        accounts: ["a", "b"].map(|name| format!("{name}@p.iam.gserviceaccount.com")).into(),
+        max_life: 3600,
+    };
+    assert!(!refused(google(), &|jwks| jwks.file = file()));
+    assert!(refused(google(), &|jwks| (jwks.uri, jwks.file) = (uri(), file())));
+    assert!(refused(google(), &|jwks| (jwks.uri, jwks.hosts) = (uri(), vec!["k.test".into()])));
+    assert!(refused(svids(), &|_| {}), "nothing says where a bundle is");
+    assert!(!refused(svids(), &|jwks| jwks.uri = uri()));
+    assert!(refused(accounts(), &|jwks| jwks.file = file()), "each could sign for the other");
+}
