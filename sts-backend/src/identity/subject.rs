@@ -12,6 +12,8 @@ use super::{
 use crate::{actor::VerifiedActor, refusal::Refusal, request::TokenRequest};
 
 mod jwt;
+#[cfg(test)]
+mod matrix;
 
 /// For whom a token is asked, verified. Made by its verification alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
