@@ -190,13 +190,12 @@ impl Preset {
     /// Whether a name that both give is the same workload's, because the platform itself gives out what names are made of: one
     /// tenant's objects in tokens of both versions, service accounts, repositories.
     pub fn shares_names_with(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::EntraV1 { .. } | Self::EntraV2 { .. }, Self::EntraV1 { .. } | Self::EntraV2 { .. })
-            | (Self::GoogleServiceAccount { .. }, Self::Google { .. } | Self::GoogleServiceAccount { .. })
-            | (Self::Google { .. }, Self::GoogleServiceAccount { .. })
-            | (Self::Github(_), Self::Github(_)) => true,
-            _ => false,
-        }
+        let entra = |preset: &Self| matches!(preset, Self::EntraV1 { .. } | Self::EntraV2 { .. });
+        let accounts = |preset: &Self| matches!(preset, Self::GoogleServiceAccount { .. });
+        let google = |preset: &Self| matches!(preset, Self::Google { .. } | Self::GoogleServiceAccount { .. });
+        let github = |preset: &Self| matches!(preset, Self::Github(_));
+        let both = |kind: fn(&Self) -> bool| kind(self) && kind(other);
+        both(entra) || both(google) && (accounts(self) || accounts(other)) || both(github)
     }
 
     /// What is wrong with the settings, if anything.
