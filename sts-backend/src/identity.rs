@@ -20,8 +20,13 @@ pub(crate) mod token_review;
 mod validity;
 
 pub use jwks::IssuerReadiness;
-pub use preset::Platform;
 pub(crate) use preset::managed;
+pub use preset::{
+    Platform,
+    github::{self, GithubJobs},
+    google_service_account,
+    oidc::OidcClaims,
+};
 pub use shared_audience::user_of as user_of_audience;
 pub use source::{JwksSettings, Preset, SourceError, SourceSettings, check_all as check_sources};
 pub use sources::Sources;

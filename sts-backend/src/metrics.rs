@@ -1,6 +1,9 @@
 //! What is counted, in the OpenMetrics text format. No label holds anything a caller chose.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -72,6 +75,7 @@ pub struct Metrics {
     issuer_keys: Family<OfSource, Gauge>,
     issuer_keys_fetched: Family<OfSource, Gauge<u64, AtomicU64>>,
     issuer_fetches: Family<OfSource, Counter>,
+    issuer_clock_offset: Family<OfSource, Gauge>,
 }
 
 impl Default for Metrics {
@@ -93,6 +97,7 @@ impl Default for Metrics {
             issuer_keys: Family::default(),
             issuer_keys_fetched: Family::default(),
             issuer_fetches: Family::default(),
+            issuer_clock_offset: Family::default(),
         };
         metrics.register();
         metrics
@@ -119,6 +124,8 @@ impl Metrics {
         let help = "When the issuer's keys were fetched, in seconds since the epoch";
         registry.register("issuer_keys_fetched_timestamp_seconds", help, self.issuer_keys_fetched.clone());
         registry.register("issuer_key_fetches", "Fetches of the issuer's keys that ended", self.issuer_fetches.clone());
+        let help = "How far the issuer's clock is ahead of ours, in seconds";
+        registry.register("issuer_clock_offset_seconds", help, self.issuer_clock_offset.clone());
     }
 
     /// An exchange ended after `seconds`; `reason` is `None` for a granted one.
@@ -190,17 +197,34 @@ impl Metrics {
         self.issuer_keys.clear();
         self.issuer_keys_fetched.clear();
         self.issuer_fetches.clear();
-        for issuer in issuers {
-            let source = OfSource { source: issuer.source.clone() };
-            self.issuer_ready.get_or_create(&source).set(i64::from(issuer.ready));
-            self.issuer_keys.get_or_create(&source).set(i64::try_from(issuer.keys).unwrap_or(i64::MAX));
-            self.issuer_keys_fetched.get_or_create(&source).set(issuer.fetched_at.unwrap_or(0));
-            self.issuer_fetches.get_or_create(&source).inner().store(issuer.fetches, Ordering::Relaxed);
+        self.issuer_clock_offset.clear();
+        for (source, issuers) in by_source(issuers) {
+            let source = OfSource { source: source.to_owned() };
+            let keys: usize = issuers.iter().map(|issuer| issuer.keys).sum();
+            let fetched = issuers.iter().map(|issuer| issuer.fetched_at.unwrap_or(0)).min().unwrap_or(0);
+            let fetches = issuers.iter().map(|issuer| issuer.fetches).sum();
+            self.issuer_ready.get_or_create(&source).set(i64::from(issuers.iter().all(|issuer| issuer.ready)));
+            self.issuer_keys.get_or_create(&source).set(i64::try_from(keys).unwrap_or(i64::MAX));
+            self.issuer_keys_fetched.get_or_create(&source).set(fetched);
+            self.issuer_fetches.get_or_create(&source).inner().store(fetches, Ordering::Relaxed);
+            let offsets = issuers.iter().filter_map(|issuer| issuer.clock_offset);
+            if let Some(offset) = offsets.max_by_key(|offset| offset.unsigned_abs()) {
+                self.issuer_clock_offset.get_or_create(&source).set(offset);
+            }
         }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+/// The issuers by their source: some sources have several, with keys for each. The worst of them is what counts.
+fn by_source(issuers: &[IssuerReadiness]) -> BTreeMap<&str, Vec<&IssuerReadiness>> {
+    let mut sources: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for issuer in issuers {
+        sources.entry(&issuer.source).or_default().push(issuer);
+    }
+    sources
 }
 
 /// A connection that counts as open until this is dropped.
@@ -252,8 +276,14 @@ mod tests {
             fetched_at: Some(7),
             error: None,
             fetches: 3,
+            clock_offset: Some(-4),
         };
+        let other = IssuerReadiness { ready: false, fetched_at: None, clock_offset: Some(1), ..issuer.clone() };
+        let text = metrics.text(&[issuer.clone(), other]).unwrap();
+        assert!(text.contains(r#"cloakroom_issuer_ready{source="aws"} 0"#), "the worst of a source's issuers: {text}");
+        assert!(text.contains(r#"cloakroom_issuer_keys{source="aws"} 4"#), "{text}");
         let text = metrics.text(&[issuer]).unwrap();
+        assert!(text.contains(r#"cloakroom_issuer_clock_offset_seconds{source="aws"} -4"#), "{text}");
         assert!(text.contains(r#"cloakroom_issuer_keys{source="aws"} 2"#), "{text}");
         assert!(text.contains(r#"cloakroom_issuer_keys_fetched_timestamp_seconds{source="aws"} 7"#), "{text}");
         assert!(text.contains(r#"cloakroom_issuer_key_fetches_total{source="aws"} 3"#), "{text}");

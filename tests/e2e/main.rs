@@ -36,6 +36,9 @@ mod config;
 /// The JSON Schema of the filter's configuration.
 mod schema;
 
+/// Sources beyond the clouds: jobs, signing accounts, SVIDs.
+mod sources;
+
 /// Policy and configuration changed while everything runs.
 mod reload;
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /CLOUD/...` | discovery document and keys, at the paths the real issuer has below its host |
 //! | `GET /CLOUD/token?audience=AUD` | a fresh native token, as the cloud's metadata service would give it; more switches in [`mint::Order`] |
+//! | `GET /github/id-token?audience=AUD` | the same for a job, as its runner asks: with a bearer token, for `{"value": TOKEN}` |
 //! | `POST /CLOUD/rotate` | sign with a new key from now on; `?drop=true` also stops publishing the old ones |
 //! | `POST /CLOUD/outage?on=true` | keys and discovery answer 503 until `?on=false` |
 //! | `GET /CLOUD/requests` | how often each of them was asked for |
@@ -25,7 +26,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{Path, RawQuery, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -39,6 +40,9 @@ use crate::{
 use cloud::Cloud;
 use keys::IssuerKeys;
 use mint::Order;
+
+/// What the one job there is shows for itself.
+pub const JOB_TOKEN: &str = "the-job-of-the-stand-in";
 
 /// The stand-in clouds of one topology, until dropped.
 #[derive(Debug)]
@@ -73,6 +77,7 @@ impl Clouds {
         let router = Router::new()
             .route("/health", get(|| async { "ok\n" }))
             .route("/{cloud}/token", get(token))
+            .route("/github/id-token", get(id_token))
             .route("/{cloud}/rotate", post(rotate))
             .route("/{cloud}/outage", post(outage))
             .route("/{cloud}/requests", get(requests))
@@ -108,6 +113,26 @@ async fn token(State(issuers): Shared, Path(name): Path<String>, RawQuery(query)
     *issuer.requests.entry("token").or_default() += 1;
     match mint::mint(cloud, &order, &issuer.keys, clock::now()) {
         Ok(token) => ([(header::CACHE_CONTROL, "no-store")], token).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    }
+}
+
+/// What a job finds at `ACTIONS_ID_TOKEN_REQUEST_URL`; it shows `ACTIONS_ID_TOKEN_REQUEST_TOKEN`, here [`JOB_TOKEN`].
+async fn id_token(State(issuers): Shared, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let bearer = shown.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    if bearer.is_none_or(|(_, token)| token != JOB_TOKEN) {
+        return (StatusCode::UNAUTHORIZED, "the job's token is wanted\n").into_response();
+    }
+    let order = match Order::from_query(query.as_deref().unwrap_or_default()) {
+        Ok(order) => order,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    let mut issuers = issuers.lock();
+    let Some(issuer) = issuers.get_mut(&Cloud::Github) else { return unknown("github") };
+    *issuer.requests.entry("token").or_default() += 1;
+    match mint::mint(Cloud::Github, &order, &issuer.keys, clock::now()) {
+        Ok(token) => Json(json!({"value": token, "count": token.len()})).into_response(),
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
 }

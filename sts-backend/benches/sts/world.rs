@@ -12,7 +12,7 @@ use sts_backend::{
     actor::{Caller, PeerCertificate},
     crypto::Es256Key,
     exchange::ExchangeSettings,
-    identity::{JwksSettings, Preset, SourceSettings, Sources, assertion::Assertions},
+    identity::{JwksSettings, OidcClaims, Preset, SourceSettings, Sources, assertion::Assertions},
     policy::Policy,
     reissue::Reissues,
     target::{Target, Targets},
@@ -130,7 +130,11 @@ fn source(jwks: JwksSettings) -> SourceSettings {
         name: "issuer".into(),
         audience: AUDIENCE.into(),
         actors: None,
-        preset: Preset::Oidc { issuer: ISSUER.into(), algorithms: vec![Algorithm::Es256, Algorithm::Rs256] },
+        preset: Preset::Oidc {
+            issuer: ISSUER.into(),
+            algorithms: vec![Algorithm::Es256, Algorithm::Rs256],
+            claims: OidcClaims::default(),
+        },
         jwks,
     }
 }

@@ -135,9 +135,27 @@ pub(super) enum RawPreset {
         cluster: String,
         token_review: Option<RawTokenReview>,
     },
+    GoogleServiceAccount {
+        accounts: Vec<String>,
+        max_life_seconds: Option<u64>,
+    },
+    Github {
+        issuer: Option<String>,
+        owner_ids: Vec<String>,
+        #[serde(default)]
+        repository_ids: Vec<String>,
+        events: Option<Vec<String>>,
+    },
+    Spiffe {
+        trust_domain: String,
+    },
     Oidc {
         issuer: String,
         algorithms: Vec<String>,
+        name: Option<Vec<String>>,
+        subject_claims: Option<Vec<String>>,
+        #[serde(default)]
+        require: BTreeMap<String, String>,
     },
     Introspection(RawIntrospection),
 }
@@ -181,6 +199,9 @@ pub(super) struct RawClient {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawJwks {
     pub uri: Option<String>,
+    pub file: Option<PathBuf>,
+    #[serde(default)]
+    pub hosts: Vec<String>,
     pub ca_file: Option<PathBuf>,
     #[serde(default)]
     pub allow_private_addresses: bool,

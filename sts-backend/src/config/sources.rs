@@ -9,7 +9,9 @@ use super::{
     files,
     raw::{RawJwks, RawPreset, RawSource},
 };
-use crate::identity::{self, JwksSettings, Preset, SourceSettings};
+use crate::identity::{
+    self, GithubJobs, JwksSettings, OidcClaims, Preset, SourceSettings, github, google_service_account,
+};
 
 mod cluster;
 mod server;
@@ -132,7 +134,23 @@ fn jwks(checker: &mut Checker<'_>, at: &str, raw: RawJwks) -> Option<JwksSetting
             Some(checker.resolve(&path))
         }
     };
-    Some(JwksSettings { uri, ca, allow_private_addresses: raw.allow_private_addresses })
+    // Read when keys are needed, and again while the service runs: that it is there now is all that is asked.
+    let file = raw.file.map(|path| checker.resolve(&path));
+    if let Some(missing) = file.as_ref().filter(|file| !file.is_file()) {
+        let remedy = "paths are relative to the configuration file's folder";
+        checker.wrong(format!("{at}.file"), format!("no file {}", missing.display()), "a readable file", remedy);
+        return None;
+    }
+    for (index, host) in raw.hosts.iter().enumerate() {
+        let authority = host.parse::<http::uri::Authority>().ok().filter(|_| !host.contains(['@', '*']));
+        if authority.is_none_or(|authority| authority.host().is_empty()) {
+            let remedy = "write it as the discovery document's `jwks_uri` has it";
+            checker.wrong(format!("{at}.hosts[{index}]"), format!("`{host}`"), "HOST or HOST:PORT", remedy);
+            return None;
+        }
+    }
+    let allow_private_addresses = raw.allow_private_addresses;
+    Some(JwksSettings { uri, file, hosts: raw.hosts, ca, allow_private_addresses })
 }
 
 fn preset(checker: &mut Checker<'_>, at: &str, raw: RawPreset) -> Option<Preset> {
@@ -157,10 +175,39 @@ fn preset(checker: &mut Checker<'_>, at: &str, raw: RawPreset) -> Option<Preset>
             cluster::preset(checker, at, raw)
         }
         RawPreset::Introspection(raw) => server::introspection(checker, &format!("{at}.introspection"), raw),
-        RawPreset::Oidc { issuer, algorithms } => {
+        RawPreset::GoogleServiceAccount { accounts, max_life_seconds } => {
+            let max_life = max_life_seconds.unwrap_or(google_service_account::MAX_LIFE);
+            sound(checker, format!("{at}.google_service_account"), Preset::GoogleServiceAccount { accounts, max_life })
+        }
+        RawPreset::Github { issuer, owner_ids, repository_ids, events } => {
+            let issuer = issuer.unwrap_or_else(|| github::ISSUER.to_owned());
+            let events = events.unwrap_or_else(|| github::EVENTS.map(str::to_owned).to_vec());
+            let jobs = GithubJobs { issuer, owner_ids, repository_ids, events };
+            sound(checker, format!("{at}.github"), Preset::Github(jobs))
+        }
+        RawPreset::Spiffe { trust_domain } => sound(checker, format!("{at}.spiffe"), Preset::Spiffe { trust_domain }),
+        RawPreset::Oidc { issuer, algorithms, name, subject_claims, require } => {
             let issuer = https(checker, format!("{at}.oidc.issuer"), issuer);
             let algorithms = allowed(checker, &format!("{at}.oidc.algorithms"), &algorithms);
-            Some(Preset::Oidc { issuer: issuer?, algorithms: algorithms? })
+            let usual = OidcClaims::default();
+            let claims = OidcClaims {
+                name: name.unwrap_or(usual.name),
+                subject_claims: subject_claims.unwrap_or(usual.subject_claims),
+                require,
+            };
+            let preset = Preset::Oidc { issuer: issuer?, algorithms: algorithms?, claims };
+            sound(checker, format!("{at}.oidc"), preset)
+        }
+    }
+}
+
+/// The preset, if it says of itself that it is one.
+fn sound(checker: &mut Checker<'_>, at: String, preset: Preset) -> Option<Preset> {
+    match preset.check() {
+        Ok(()) => Some(preset),
+        Err(problem) => {
+            checker.wrong(at, problem, "settings that admit nobody but who is meant", "see docs/subject-tokens.md");
+            None
         }
     }
 }

@@ -19,7 +19,7 @@ fn the_shipped_example_is_fine() {
     let fixture = Fixture::new();
     let config = Config::load(&fixture.config()).map_err(|found| finding::lines(&found)).unwrap();
     assert_eq!(config.issuer, "https://sts.cloakroom.test");
-    assert_eq!(config.sources.len(), 6);
+    assert_eq!(config.sources.len(), 9);
     assert_eq!(config.default_life, 60);
     assert_eq!(config.listeners.direct.unwrap().default_life, 300);
     assert_eq!(config.targets.iter().find(|target| target.name == "aws-orders").unwrap().max_life, 300);
@@ -138,6 +138,18 @@ fn each_mistake_is_found_where_it_stands() {
         ("algorithms: [ES256, RS256]", "algorithms: [HS256]", "sources[5].preset.oidc.algorithms[0]", "HS256"),
         ("algorithms: [ES256, RS256]", "algorithms: []", "sources[5].preset.oidc.algorithms", "no algorithm"),
         ("uri: https://10.0.0.1", "uri: http://10.0.0.1", "sources[4].jwks.uri", "https"),
+        ("jwks: { hosts: [keys.issuer.example] }", "jwks: { hosts: [\"*\"] }", "sources[5].jwks.hosts[0]", "HOST:PORT"),
+        ("jwks: { hosts: [keys.issuer.example] }", "jwks: { file: none.json }", "sources[5].jwks.file", "none.json"),
+        ("ES256, RS256] }", "ES256, RS256], name: [job] }", "sources[5].preset.oidc", "{claims.sub}"),
+        (
+            "batch@reports-prod.iam",
+            "batch@reports/prod.iam",
+            "sources[6].preset.google_service_account",
+            "NAME@PROJECT",
+        ),
+        ("owner_ids: [\"9919\"]", "owner_ids: [github]", "sources[7].preset.github", "numbers"),
+        ("trust_domain: partner.example", "trust_domain: Partner", "sources[8].preset.spiffe", "without path"),
+        ("jwks: { uri: \"https://spire", "jwks: {} # { uri: \"https://spire", "sources", "bundle"),
         ("name: aws-orders", "name: gcp-reports", "targets[1]", "stands twice"),
         ("https://orders.aws", "http://orders.aws", "targets[1]", "RFC 8707"),
         ("max_life_seconds: 300", "max_life_seconds: 0", "targets[0]", "max_life_seconds"),

@@ -33,12 +33,15 @@ struct Issuer {
     fetched_at: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// How far the issuer's clock is ahead of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_offset_seconds: Option<i64>,
 }
 
 impl From<IssuerReadiness> for Issuer {
     fn from(readiness: IssuerReadiness) -> Self {
-        let IssuerReadiness { source, issuer, ready, keys, fetched_at, error, fetches: _ } = readiness;
-        Self { source, issuer, ready, keys, fetched_at, error }
+        let IssuerReadiness { source, issuer, ready, keys, fetched_at, error, fetches: _, clock_offset } = readiness;
+        Self { source, issuer, ready, keys, fetched_at, error, clock_offset_seconds: clock_offset }
     }
 }
 

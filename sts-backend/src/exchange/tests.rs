@@ -16,7 +16,7 @@ use crate::{
     actor::PeerCertificate,
     audit::leaf::{Leaf, Outcome},
     crypto::{AwsLc, Es256Key},
-    identity::{Preset, SourceSettings, fake_issuer::FakeIssuer},
+    identity::{OidcClaims, Preset, SourceSettings, fake_issuer::FakeIssuer},
     store::{EmbeddedStore, Store},
     target::Target,
 };
@@ -103,7 +103,11 @@ impl World {
             name: "test".into(),
             audience: "https://sts.test".into(),
             actors: None,
-            preset: Preset::Oidc { issuer: "https://issuer.test".into(), algorithms: vec![Algorithm::Es256] },
+            preset: Preset::Oidc {
+                issuer: "https://issuer.test".into(),
+                algorithms: vec![Algorithm::Es256],
+                claims: OidcClaims::default(),
+            },
             jwks,
         };
         let sources = Arc::new(Sources::new(vec![source], "td.test", None).unwrap());

@@ -59,6 +59,7 @@ impl FakeIssuer {
             uri: Some(format!("{}/jwks", self.url).parse().unwrap()),
             ca: Some(ca),
             allow_private_addresses: true,
+            ..JwksSettings::default()
         }
     }
 

@@ -65,6 +65,8 @@ pub struct Fetched {
     pub body: Bytes,
     /// How long the answer may be kept, in seconds, where it says so (RFC 9111, section 4.2).
     pub fresh_for: Option<u64>,
+    /// What the issuer's clock said when it answered, in seconds since the epoch (RFC 9110, section 6.6.1), as far as it tells.
+    pub date: Option<u64>,
 }
 
 /// Fetches for one issuer.
@@ -114,7 +116,7 @@ impl Fetcher {
         if answer.status != StatusCode::OK {
             return Err(FetchError::Status { uri: uri.to_string(), status: answer.status });
         }
-        Ok(Fetched { fresh_for: fresh_for(&answer.headers), body: answer.body })
+        Ok(Fetched { fresh_for: fresh_for(&answer.headers), date: date(&answer.headers), body: answer.body })
     }
 
     /// The answer to `request`, with any status: redirects too are answers. Errors name the address, and nothing else of
@@ -178,6 +180,14 @@ fn fresh_for(headers: &HeaderMap) -> Option<u64> {
     Some(max_age.saturating_sub(age))
 }
 
+/// `Date`, and for an answer from a cache the time it has lain there since.
+fn date(headers: &HeaderMap) -> Option<u64> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let date = httpdate::parse_http_date(text(header::DATE)?).ok()?;
+    let age = text(header::AGE).map_or(Some(0), |age| age.parse().ok())?;
+    date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().checked_add(age)
+}
+
 /// The last cause in a chain: "connection refused" says more than "client error".
 fn innermost(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
@@ -237,6 +247,18 @@ mod tests {
         assert_eq!(freshness("no-store, max-age=100", None), Some(0));
         assert_eq!(freshness("public", None), None);
         assert_eq!(fresh_for(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_issuer_s_clock_is_read_off_its_answer() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(date(&headers), None);
+        headers.insert(header::DATE, "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+        assert_eq!(date(&headers), Some(784_111_777));
+        headers.insert(header::AGE, "23".parse().unwrap());
+        assert_eq!(date(&headers), Some(784_111_800));
+        headers.insert(header::AGE, "x".parse().unwrap());
+        assert_eq!(date(&headers), None);
     }
 
     #[tokio::test]

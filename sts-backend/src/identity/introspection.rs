@@ -12,7 +12,10 @@ use super::{
     audience,
     claims::{self, Claims},
     inquiry::{Inquiry, Question, ServerSettings, Trouble},
-    preset::{Identified, oidc},
+    preset::{
+        Identified,
+        oidc::{self, OidcClaims},
+    },
     validity,
 };
 use crate::refusal::Refusal;
@@ -84,10 +87,11 @@ impl Introspection {
             dates.entry("exp").or_insert(latest.into());
         }
         let claims = Claims::new(&dates);
-        let expires_at = validity::check(claims, now).map_err(|refusal| match claims.value("exp") {
-            None => refusal.help("have the server say `exp`, or set `max_life_seconds`"),
-            Some(_) => refusal,
-        })?;
+        let expires_at =
+            validity::check(claims, now, validity::MAX_LIFE).map_err(|refusal| match claims.value("exp") {
+                None => refusal.help("have the server say `exp`, or set `max_life_seconds`"),
+                Some(_) => refusal,
+            })?;
         Ok((identified, latest.map_or(expires_at, |latest| latest.min(expires_at))))
     }
 
@@ -111,7 +115,7 @@ impl Introspection {
             claims.expect("iss", &self.issuer)?;
         }
         unbound(claims)?;
-        let identified = oidc::identify(&self.source, claims)?;
+        let identified = oidc::identify(&self.source, &OidcClaims::default(), claims)?;
         let mut dates = Map::new();
         for name in ["exp", "nbf", "iat"] {
             if let Some(date) = claims.date(name)? {

@@ -6,6 +6,7 @@
 //! - When fetching fails the last good keys count for [`KEEP_STALE`], then none do.
 //! - A `kid` that is not there causes a fetch, at most [`BURST`] in [`BURST_WINDOW`] seconds whatever callers send, and one
 //!   at a time: those who come meanwhile wait for its outcome.
+//! - What its answers say of the time is compared with our clock and shown: tokens fail early or late by that much.
 
 use std::{
     collections::VecDeque,
@@ -13,23 +14,23 @@ use std::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use arc_swap::ArcSwapOption;
-use http::Uri;
-use serde::Deserialize;
-use thiserror::Error;
 use token::{
     jwk::{JwkSet, PublicKey},
     jws::Header,
 };
 use tokio::task::AbortHandle;
 
-use super::{
-    fetch::{FetchError, Fetched, Fetcher},
-    preset::KeyLocation,
-};
+use super::fetch::Fetcher;
+
+mod bundle;
+mod document;
+
+use document::Document;
+pub use document::{FetchKeysError, KeyForm, KeySource};
 
 /// The shortest time keys stay fresh, in seconds.
 const MIN_FRESH: u64 = 60;
@@ -39,6 +40,9 @@ const MAX_FRESH: u64 = 3600;
 
 /// How long keys stay fresh where the issuer does not say.
 const DEFAULT_FRESH: u64 = 600;
+
+/// How long what a file says stays fresh, in seconds: reading it costs next to nothing.
+const FILE_FRESH: u64 = 10;
 
 /// How long the last good keys count when fetching fails, in seconds.
 const KEEP_STALE: u64 = 24 * 3600;
@@ -56,7 +60,7 @@ const MAX_PAUSE: u64 = 60;
 pub struct IssuerKeys {
     source: String,
     issuer: String,
-    location: KeyLocation,
+    origin: KeySource,
     fetcher: Fetcher,
     held: ArcSwapOption<Held>,
     /// When the latest fetches began; who holds it is fetching.
@@ -64,6 +68,7 @@ pub struct IssuerKeys {
     /// How many fetches have ended.
     ended: AtomicU64,
     last_error: Mutex<Option<FetchKeysError>>,
+    clock_offset: Mutex<Option<i64>>,
     background: Mutex<Option<AbortHandle>>,
 }
 
@@ -71,6 +76,7 @@ struct Held {
     set: JwkSet,
     fetched_at: u64,
     fresh_until: u64,
+    sequence: Option<u64>,
 }
 
 /// Whether one issuer's keys are held.
@@ -90,6 +96,8 @@ pub struct IssuerReadiness {
     pub error: Option<String>,
     /// How many fetches have ended, well or not.
     pub fetches: u64,
+    /// How far the issuer's clock was ahead of ours when it last answered, in seconds; behind: below zero.
+    pub clock_offset: Option<i64>,
 }
 
 /// Why no key was found for a token.
@@ -103,35 +111,19 @@ pub enum NoKey {
     OtherAlgorithm,
 }
 
-/// Why a fetch gave no keys.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum FetchKeysError {
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    #[error("`{0}` is not a discovery document with `issuer` and `jwks_uri`")]
-    Discovery(String),
-    #[error("the discovery document is of issuer `{got}`; `{wanted}` was expected")]
-    OtherIssuer { got: String, wanted: String },
-    #[error(
-        "the discovery document names keys at `{0}`, on another host than the issuer; set `jwks.uri` if that is meant"
-    )]
-    OtherHost(String),
-    #[error("`{0}` is not a key set with a key that can verify signatures")]
-    NoKeys(String),
-}
-
 impl IssuerKeys {
     /// An empty cache.
-    pub fn new(source: &str, issuer: &str, location: KeyLocation, fetcher: Fetcher) -> Arc<Self> {
+    pub fn new(source: &str, issuer: &str, origin: impl Into<KeySource>, fetcher: Fetcher) -> Arc<Self> {
         Arc::new(Self {
             source: source.to_owned(),
             issuer: issuer.to_owned(),
-            location,
+            origin: origin.into(),
             fetcher,
             held: ArcSwapOption::empty(),
             recent: tokio::sync::Mutex::default(),
             ended: AtomicU64::new(0),
             last_error: Mutex::default(),
+            clock_offset: Mutex::default(),
             background: Mutex::default(),
         })
     }
@@ -184,11 +176,11 @@ impl IssuerKeys {
         if recent.len() > BURST {
             recent.pop_front();
         }
-        let error = match self.fetch().await {
-            Ok((set, fresh_for)) => {
+        let error = match self.fetch(now).await {
+            Ok(Document { set, fresh_for, sequence, .. }) => {
                 tracing::debug!(source = self.source, keys = set.keys().len(), fresh_for, "issuer keys fetched");
                 let fresh_until = now.saturating_add(fresh_for);
-                self.held.store(Some(Arc::new(Held { set, fetched_at: now, fresh_until })));
+                self.held.store(Some(Arc::new(Held { set, fetched_at: now, fresh_until, sequence })));
                 None
             }
             Err(error) => {
@@ -200,37 +192,22 @@ impl IssuerKeys {
         self.ended.fetch_add(1, Ordering::Release);
     }
 
-    async fn fetch(&self) -> Result<(JwkSet, u64), FetchKeysError> {
-        let uri = self.locate().await?;
-        let Fetched { body, fresh_for } = self.fetcher.fetch(&uri).await?;
-        let set = JwkSet::from_json(&body)
-            .ok()
-            .filter(|set| !set.keys().is_empty())
-            .ok_or_else(|| FetchKeysError::NoKeys(uri.to_string()))?;
-        Ok((set, fresh_for.unwrap_or(DEFAULT_FRESH).clamp(MIN_FRESH, MAX_FRESH)))
-    }
-
-    /// Where the key set is (OpenID Connect Discovery, section 4). A document that sends us to another host is not followed:
-    /// whoever can write it could make us fetch anything.
-    async fn locate(&self) -> Result<Uri, FetchKeysError> {
-        #[derive(Deserialize)]
-        struct Document {
-            issuer: String,
-            jwks_uri: String,
+    async fn fetch(&self, now: u64) -> Result<Document, FetchKeysError> {
+        let begun = Instant::now();
+        let document = self.origin.read(&self.fetcher).await?;
+        if let Some(date) = document.date {
+            let offset = i128::from(date) - i128::from(now.saturating_add(begun.elapsed().as_secs() / 2));
+            *self.clock_offset.lock().unwrap_or_else(PoisonError::into_inner) = i64::try_from(offset).ok();
         }
-        let issuer = match &self.location {
-            KeyLocation::Set(uri) => return Ok(uri.clone()),
-            KeyLocation::Discovery(issuer) => issuer,
-        };
-        let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-        let uri: Uri = address.parse().map_err(|_| FetchKeysError::Discovery(address.clone()))?;
-        let body = self.fetcher.fetch(&uri).await?.body;
-        let document: Document = serde_json::from_slice(&body).map_err(|_| FetchKeysError::Discovery(address))?;
-        if document.issuer != *issuer {
-            return Err(FetchKeysError::OtherIssuer { got: document.issuer, wanted: issuer.clone() });
+        // An older bundle, replayed, would bring back keys that were withdrawn since.
+        let held = self.held.load().as_ref().and_then(|held| held.sequence);
+        match held.filter(|held| document.sequence.is_none_or(|got| got < *held)) {
+            Some(held) => {
+                let got = document.sequence.map_or_else(|| "nothing".to_owned(), |got| got.to_string());
+                Err(FetchKeysError::OlderBundle { got, held })
+            }
+            None => Ok(document),
         }
-        let keys: Option<Uri> = document.jwks_uri.parse().ok();
-        keys.filter(|keys| keys.authority() == uri.authority()).ok_or(FetchKeysError::OtherHost(document.jwks_uri))
     }
 
     /// Starts the task that keeps the keys fresh; it ends with the cache. A second call starts none.
@@ -254,6 +231,7 @@ impl IssuerKeys {
             fetched_at: held.map(|held| held.fetched_at),
             error: self.last_error().map(|error| error.to_string()),
             fetches: self.ended.load(Ordering::Acquire),
+            clock_offset: *self.clock_offset.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 

@@ -6,7 +6,10 @@
 //! | Google Cloud | `spiffe://TD/gcp/PROJECT/sa/NAME` |
 //! | Azure | `spiffe://TD/azure/TENANT/OBJECT` |
 //! | Kubernetes | `spiffe://TD/k8s/CLUSTER/NAMESPACE/SERVICE_ACCOUNT` |
-//! | other issuers | `spiffe://TD/oidc/SOURCE/SUB` |
+//! | GitHub | `spiffe://TD/github/OWNER_ID/REPOSITORY_ID/environment/ENVIRONMENT`, or `.../ref/REF` without one |
+//! | another GitHub than github.com | `spiffe://TD/github/HOST/OWNER_ID/...` |
+//! | other issuers | `spiffe://TD/oidc/SOURCE/SUB`, or what the source's rule puts in the place of `SUB` |
+//! | SPIFFE | the ID the workload comes with, whatever its trust domain; in ours none that begins like those above |
 //!
 //! INVARIANT: two workloads never share a name. What is not written plainly is encoded so that it can be read back, and
 //! where a plain and an encoded form could meet, they stand under different segments.
@@ -33,6 +36,24 @@ pub fn derive(trust_domain: &str, segments: &[String]) -> Result<SpiffeId, Refus
             .got(segments.join("/"))
             .wanted(error)
     })
+}
+
+/// The name a workload comes with. In our trust domain it must not be one that we make: its bearer would be somebody else.
+pub fn keep(trust_domain: &str, name: &str) -> Result<SpiffeId, Refusal> {
+    let refuse = |wanted: String| {
+        Refusal::new(Reason::SubjectClaimMismatch, "the workload cannot have the name it comes with")
+            .claim("sub")
+            .got(name)
+            .wanted(wanted)
+    };
+    let id = SpiffeId::parse(name).map_err(|error| refuse(format!("a SPIFFE ID: {error}")))?;
+    if id.trust_domain() == trust_domain && is_derived(&id) {
+        let reserved = DERIVED.join(", ");
+        return Err(refuse(format!("a path that does not begin with one of {reserved}")).help(
+            "names under these are made from the tokens of other platforms; register the workload under another",
+        ));
+    }
+    Ok(id)
 }
 
 /// `text` with every byte outside `[A-Za-z0-9.-]` as `_xx` in hexadecimal, so that it fits in one segment and no two
@@ -81,6 +102,18 @@ mod tests {
         ] {
             assert_eq!(is_derived(&SpiffeId::parse(id).unwrap()), derived, "{id}");
         }
+    }
+
+    #[test]
+    fn a_name_is_kept_unless_it_is_one_that_we_make() {
+        for kept in ["spiffe://td/ns/a/sa/b", "spiffe://other/aws/1/role/x", "spiffe://td/awsome"] {
+            assert_eq!(keep("td", kept).unwrap().as_str(), kept);
+        }
+        for reserved in DERIVED {
+            let refusal = keep("td", &format!("spiffe://td/{reserved}/x")).unwrap_err();
+            assert_eq!((refusal.reason(), refusal.claim_name()), (Reason::SubjectClaimMismatch, Some("sub")));
+        }
+        assert!(keep("td", "spiffe://td").is_err());
     }
 
     #[test]

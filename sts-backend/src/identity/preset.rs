@@ -1,17 +1,36 @@
 //! What each platform's tokens say of a workload, and what they must say to be believed.
 
+use std::path::PathBuf;
+
 use http::Uri;
 use token::jws::Algorithm;
 
-use super::{claims::Claims, inquiry::ServerSettings, name, source::Preset};
+use super::{
+    claims::Claims,
+    inquiry::ServerSettings,
+    jwks::{KeyForm, KeySource},
+    name,
+    source::{JwksSettings, Preset},
+    validity,
+};
 use crate::refusal::Refusal;
 
 mod aws;
 mod entra;
+pub mod github;
 mod google;
+pub mod google_service_account;
 mod kubernetes;
 pub mod managed;
-pub(super) mod oidc;
+pub mod oidc;
+mod spiffe;
+
+/// `typ` values a platform's token may have (RFC 7519 section 5.1, RFC 9068 section 2.1), compared without case. Others are
+/// JWTs for another purpose (RFC 8725, section 3.11).
+const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
+
+/// The same of a JWT-SVID (JWT-SVID, section 2.3).
+const SVID_TYPES: [&str; 2] = ["JWT", "JOSE"];
 
 /// Where a workload runs. `principal.platform` in policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +38,7 @@ pub enum Platform {
     Aws,
     Azure,
     Gcp,
+    Github,
     Kubernetes,
     Oidc,
     Spiffe,
@@ -31,6 +51,7 @@ impl Platform {
             Self::Aws => "aws",
             Self::Azure => "azure",
             Self::Gcp => "gcp",
+            Self::Github => "github",
             Self::Kubernetes => "kubernetes",
             Self::Oidc => "oidc",
             Self::Spiffe => "spiffe",
@@ -41,7 +62,7 @@ impl Platform {
 /// Who the claims of one token speak of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identified {
-    /// The path segments of the workload's name.
+    /// The path segments of the workload's name; none where the workload comes with a SPIFFE ID, which is then `subject`.
     pub segments: Vec<String>,
     /// The platform's own, stable name for it.
     pub subject: String,
@@ -56,6 +77,8 @@ pub enum KeyLocation {
     Set(Uri),
     /// The issuer's discovery document names it.
     Discovery(String),
+    /// A file of ours.
+    File(PathBuf),
 }
 
 impl Preset {
@@ -64,9 +87,11 @@ impl Preset {
         match self {
             Self::AwsOutbound { .. } => Platform::Aws,
             Self::EntraV1 { .. } | Self::EntraV2 { .. } => Platform::Azure,
-            Self::Google { .. } => Platform::Gcp,
+            Self::Google { .. } | Self::GoogleServiceAccount { .. } => Platform::Gcp,
+            Self::Github(_) => Platform::Github,
             Self::Kubernetes { .. } => Platform::Kubernetes,
             Self::Oidc { .. } | Self::Introspection(_) => Platform::Oidc,
+            Self::Spiffe { .. } => Platform::Spiffe,
         }
     }
 
@@ -97,6 +122,9 @@ impl Preset {
             Self::EntraV2 { tenant } => vec![entra::issuer_v2(tenant)],
             Self::Google { .. } => google::ISSUERS.map(str::to_owned).to_vec(),
             Self::Introspection(_) => Vec::new(),
+            Self::GoogleServiceAccount { accounts, .. } => accounts.clone(),
+            Self::Github(jobs) => vec![jobs.issuer.clone()],
+            Self::Spiffe { trust_domain } => vec![spiffe::issuer(trust_domain)],
         }
     }
 
@@ -104,21 +132,65 @@ impl Preset {
     pub fn algorithms(&self) -> Vec<Algorithm> {
         match self {
             Self::AwsOutbound { .. } => vec![Algorithm::Rs256, Algorithm::Es384],
-            Self::EntraV1 { .. } | Self::EntraV2 { .. } | Self::Google { .. } => vec![Algorithm::Rs256],
+            Self::EntraV1 { .. }
+            | Self::EntraV2 { .. }
+            | Self::Google { .. }
+            | Self::GoogleServiceAccount { .. }
+            | Self::Github(_) => vec![Algorithm::Rs256],
+            Self::Spiffe { .. } => spiffe::ALGORITHMS.to_vec(),
             Self::Kubernetes { .. } => vec![Algorithm::Rs256, Algorithm::Es256],
             Self::Oidc { algorithms, .. } => algorithms.clone(),
             Self::Introspection(_) => Vec::new(),
         }
     }
 
-    /// Where the keys are published, if any are. Fails where the issuer is no URI.
-    pub fn key_location(&self) -> Result<Option<KeyLocation>, http::uri::InvalidUri> {
+    /// The `typ` values its tokens may have, where they have one.
+    pub fn types(&self) -> &'static [&'static str] {
+        if matches!(self, Self::Spiffe { .. }) { &SVID_TYPES } else { &TYPES }
+    }
+
+    /// The longest life its tokens may have been given, in seconds.
+    pub fn max_life(&self) -> u64 {
+        match self {
+            Self::GoogleServiceAccount { max_life, .. } => *max_life,
+            _ => validity::MAX_LIFE,
+        }
+    }
+
+    /// Where the keys are published, unless `settings` say otherwise: for each key set, the issuers whose tokens it judges.
+    /// Fails where an address is no URI.
+    pub fn key_sources(&self, settings: &JwksSettings) -> Result<Vec<(Vec<String>, KeySource)>, http::uri::InvalidUri> {
+        let form = if matches!(self, Self::Spiffe { .. }) { KeyForm::SpiffeBundle } else { KeyForm::KeySet };
+        let source = |location| KeySource { location, form, hosts: settings.hosts.clone() };
+        // Each account judges its own tokens alone: one that can sign for another would be that other.
+        if let Self::GoogleServiceAccount { accounts, .. } = self
+            && settings.file.is_none()
+        {
+            let base = settings.uri.as_ref().map(Uri::to_string);
+            let base = base.as_deref().unwrap_or(google_service_account::KEY_SETS);
+            let set = |account: &String| google_service_account::key_set(base, account).parse();
+            let each = |account: &String| Ok((vec![account.clone()], source(KeyLocation::Set(set(account)?))));
+            return accounts.iter().map(each).collect();
+        }
+        let location = match (&settings.file, &settings.uri) {
+            (Some(file), _) => Some(KeyLocation::File(file.clone())),
+            (None, Some(uri)) => Some(KeyLocation::Set(uri.clone())),
+            (None, None) => self.key_location()?,
+        };
+        Ok(location.map(|location| (self.issuers(), source(location))).into_iter().collect())
+    }
+
+    /// Where the platform itself publishes the keys, if it does.
+    fn key_location(&self) -> Result<Option<KeyLocation>, http::uri::InvalidUri> {
         Ok(Some(match self {
             Self::AwsOutbound { issuer, .. } => KeyLocation::Set(aws::key_set(issuer).parse()?),
             Self::EntraV1 { tenant } => KeyLocation::Set(entra::key_set_v1(tenant).parse()?),
             Self::EntraV2 { tenant } => KeyLocation::Set(entra::key_set_v2(tenant).parse()?),
             Self::Google { .. } => KeyLocation::Set(Uri::from_static(google::KEY_SET)),
+            Self::GoogleServiceAccount { .. } => KeyLocation::Set(google_service_account::KEY_SETS.parse()?),
+            Self::Github(jobs) => KeyLocation::Set(github::key_set(&jobs.issuer).parse()?),
             Self::Kubernetes { issuer, .. } | Self::Oidc { issuer, .. } => KeyLocation::Discovery(issuer.clone()),
+            Self::Spiffe { trust_domain } => KeyLocation::Discovery(spiffe::issuer(trust_domain)),
             Self::Introspection(_) => return Ok(None),
         }))
     }
@@ -129,10 +201,23 @@ impl Preset {
         match self {
             Self::AwsOutbound { account, .. } => format!("aws/{account}"),
             Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => format!("azure/{tenant}"),
-            Self::Google { .. } => "gcp".to_owned(),
+            Self::Google { .. } | Self::GoogleServiceAccount { .. } => "gcp".to_owned(),
+            Self::Github(jobs) => github::name_prefix(&jobs.issuer),
+            Self::Spiffe { trust_domain } => spiffe::issuer(trust_domain),
             Self::Kubernetes { cluster, .. } => format!("k8s/{cluster}"),
             Self::Oidc { .. } | Self::Introspection(_) => format!("oidc/{source}"),
         }
+    }
+
+    /// Whether a name that both give is the same workload's, because the platform itself gives out what names are made of: one
+    /// tenant's objects in tokens of both versions, service accounts, repositories.
+    pub fn shares_names_with(&self, other: &Self) -> bool {
+        let entra = |preset: &Self| matches!(preset, Self::EntraV1 { .. } | Self::EntraV2 { .. });
+        let accounts = |preset: &Self| matches!(preset, Self::GoogleServiceAccount { .. });
+        let google = |preset: &Self| matches!(preset, Self::Google { .. } | Self::GoogleServiceAccount { .. });
+        let github = |preset: &Self| matches!(preset, Self::Github(_));
+        let both = |kind: fn(&Self) -> bool| kind(self) && kind(other);
+        both(entra) || both(google) && (accounts(self) || accounts(other)) || both(github)
     }
 
     /// What is wrong with the settings, if anything.
@@ -145,7 +230,11 @@ impl Preset {
             Self::Oidc { algorithms, .. } if algorithms.is_empty() => {
                 Err("`algorithms` is empty; name those the issuer signs with, for example `[RS256]`".to_owned())
             }
-            Self::Oidc { .. } | Self::Introspection(_) => Ok(()),
+            Self::Introspection(_) => Ok(()),
+            Self::Oidc { claims, .. } => claims.check(),
+            Self::GoogleServiceAccount { accounts, max_life } => google_service_account::check(accounts, *max_life),
+            Self::Github(jobs) => github::check(jobs),
+            Self::Spiffe { trust_domain } => spiffe::check(trust_domain),
         }
     }
 
@@ -157,7 +246,11 @@ impl Preset {
             Self::EntraV2 { tenant } => entra::identify(tenant, "2.0", claims),
             Self::Google { projects } => google::identify(projects, claims),
             Self::Kubernetes { cluster, .. } => kubernetes::identify(cluster, claims),
-            Self::Oidc { .. } | Self::Introspection(_) => oidc::identify(source, claims),
+            Self::Introspection(_) => oidc::identify(source, &oidc::OidcClaims::default(), claims),
+            Self::Oidc { claims: rules, .. } => oidc::identify(source, rules, claims),
+            Self::GoogleServiceAccount { accounts, .. } => google_service_account::identify(accounts, claims),
+            Self::Github(jobs) => github::identify(jobs, claims),
+            Self::Spiffe { trust_domain } => spiffe::identify(trust_domain, claims),
         }
     }
 }

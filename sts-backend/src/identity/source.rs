@@ -11,7 +11,13 @@ use thiserror::Error;
 use token::{jws::Algorithm, spiffe::SpiffeId};
 
 use super::{
-    address, inquiry::ServerSettings, introspection::IntrospectionSettings, name, preset::KeyLocation, shared_audience,
+    address,
+    inquiry::ServerSettings,
+    introspection::IntrospectionSettings,
+    jwks::KeySource,
+    name,
+    preset::{KeyLocation, github::GithubJobs, oidc::OidcClaims},
+    shared_audience,
 };
 
 /// The longest audience, in bytes.
@@ -45,8 +51,14 @@ pub enum Preset {
     EntraV2 { tenant: String },
     /// Projected service-account tokens of one cluster, whose API server may be asked about each of them.
     Kubernetes { issuer: String, cluster: String, token_review: Option<ServerSettings> },
+    /// JWTs that Google service accounts sign themselves. `max_life` bounds them, in seconds.
+    GoogleServiceAccount { accounts: Vec<String>, max_life: u64 },
+    /// Jobs of GitHub Actions.
+    Github(GithubJobs),
+    /// JWT-SVIDs of one trust domain.
+    Spiffe { trust_domain: String },
     /// Any OpenID Connect issuer.
-    Oidc { issuer: String, algorithms: Vec<Algorithm> },
+    Oidc { issuer: String, algorithms: Vec<Algorithm>, claims: OidcClaims },
     /// Opaque tokens of a server that can be asked (RFC 7662).
     Introspection(IntrospectionSettings),
 }
@@ -54,8 +66,13 @@ pub enum Preset {
 /// Where an issuer's keys come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JwksSettings {
-    /// The key set's address; absent: the preset's, or what the issuer's discovery document names on the same host.
+    /// The key set's address; absent: the preset's, or what the issuer's discovery document names. Service accounts have a
+    /// key set each, below it.
     pub uri: Option<Uri>,
+    /// A file with the key set, instead of an address.
+    pub file: Option<PathBuf>,
+    /// The hosts (`HOST` or `HOST:PORT`) that a discovery document may name besides the issuer's own.
+    pub hosts: Vec<String>,
     /// The certificate authorities that are believed instead of the system's, as a PEM file.
     pub ca: Option<PathBuf>,
     /// Whether the address may be a loopback, private or link-local one.
@@ -118,7 +135,9 @@ impl SourceSettings {
         if let Some(problem) = audience_problem(&self.audience) {
             return Err(SourceError::Audience { name: name(), audience: self.audience.clone(), problem });
         }
-        self.preset.check().map_err(|problem| SourceError::Preset { name: name(), problem })?;
+        let unfit = |problem: String| SourceError::Preset { name: name(), problem };
+        self.preset.check().map_err(unfit)?;
+        key_problem(&self.preset, &self.jwks).map_or(Ok(()), |problem| Err(unfit(problem.to_owned())))?;
         if let Preset::AwsOutbound { issuer, .. }
         | Preset::Kubernetes { issuer, .. }
         | Preset::Oidc { issuer, .. }
@@ -136,24 +155,26 @@ impl SourceSettings {
         }
     }
 
-    /// Where the keys come from, by these settings; nowhere if a server is asked instead.
-    pub(super) fn key_location(&self) -> Result<Option<KeyLocation>, SourceError> {
+    /// Where the keys come from, by these settings: for each key set, the issuers whose tokens it judges.
+    pub(super) fn key_sources(&self) -> Result<Vec<(Vec<String>, KeySource)>, SourceError> {
         let address_error = |uri: String, problem| SourceError::Address { name: self.name.clone(), uri, problem };
-        let location = match &self.jwks.uri {
-            Some(uri) => Some(KeyLocation::Set(uri.clone())),
-            None => {
-                self.preset.key_location().map_err(|_| address_error(self.preset.issuers().concat(), "is no URI"))?
+        let sources = self
+            .preset
+            .key_sources(&self.jwks)
+            .map_err(|_| address_error(self.preset.issuers().concat(), "is no URI"))?;
+        for (_, source) in &sources {
+            let reached = match &source.location {
+                KeyLocation::File(_) => continue,
+                KeyLocation::Set(uri) => uri.clone(),
+                KeyLocation::Discovery(issuer) => {
+                    issuer.parse().map_err(|_| address_error(issuer.clone(), "is no URI"))?
+                }
+            };
+            if let Some(problem) = uri_problem(&reached, self.jwks.allow_private_addresses) {
+                return Err(address_error(reached.to_string(), problem));
             }
-        };
-        let Some(location) = location else { return Ok(None) };
-        let reached = match &location {
-            KeyLocation::Set(uri) => uri.clone(),
-            KeyLocation::Discovery(issuer) => issuer.parse().map_err(|_| address_error(issuer.clone(), "is no URI"))?,
-        };
-        match uri_problem(&reached, self.jwks.allow_private_addresses) {
-            None => Ok(Some(location)),
-            Some(problem) => Err(address_error(reached.to_string(), problem)),
         }
+        Ok(sources)
     }
 }
 
@@ -161,7 +182,7 @@ impl SourceSettings {
 pub fn check_all(all: &[SourceSettings]) -> Result<(), SourceError> {
     for source in all {
         source.check()?;
-        source.key_location()?;
+        source.key_sources()?;
     }
     check_together(all)
 }
@@ -190,15 +211,31 @@ fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
             servers.push(source);
         }
         let prefix = source.preset.name_prefix(&source.name);
-        // One tenant's tokens of both versions speak of the same objects: the same name is the same workload.
-        let entra = matches!(source.preset, Preset::EntraV1 { .. } | Preset::EntraV2 { .. });
-        if let Some(other) = prefixes.insert(prefix.clone(), name())
-            && !entra
-        {
-            return Err(SourceError::SameNames { name: name(), other, prefix });
+        let others: &mut Vec<&SourceSettings> = prefixes.entry(prefix.clone()).or_default();
+        if let Some(other) = others.iter().find(|other| !source.preset.shares_names_with(&other.preset)) {
+            return Err(SourceError::SameNames { name: name(), other: other.name.clone(), prefix });
         }
+        others.push(source);
     }
     Ok(())
+}
+
+/// What is wrong between a preset and where its keys are to come from.
+fn key_problem(preset: &Preset, jwks: &JwksSettings) -> Option<&'static str> {
+    let JwksSettings { uri, file, hosts, .. } = jwks;
+    match preset {
+        _ if uri.is_some() && file.is_some() => Some("`jwks` has both `uri` and `file`; keys come from one place"),
+        _ if !hosts.is_empty() && (uri.is_some() || file.is_some()) => {
+            Some("`jwks.hosts` counts for what a discovery document names, and none is read here; leave it out")
+        }
+        Preset::Spiffe { .. } if uri.is_none() && file.is_none() => {
+            Some("name the trust domain's bundle, by `jwks.uri` or `jwks.file`: nothing says by itself where it is")
+        }
+        Preset::GoogleServiceAccount { accounts, .. } if file.is_some() && accounts.len() > 1 => {
+            Some("`jwks.file` would let each account sign for the others; give each a source of its own")
+        }
+        _ => None,
+    }
 }
 
 /// Why `uri` must not be fetched, if so. A host name's addresses are judged when they are known, at each connection.

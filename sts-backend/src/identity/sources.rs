@@ -3,13 +3,13 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use rustls::RootCertStore;
-use token::{digest, jws::Algorithm, reason::Reason};
+use token::{digest, jws::Algorithm, reason::Reason, spiffe::SpiffeId};
 
 use super::{
     IssuerReadiness,
     fetch::{self, Fetcher},
     introspection::Introspection,
-    jwks::IssuerKeys,
+    jwks::{IssuerKeys, KeySource},
     preset::KeyLocation,
     source::{self, Preset, SourceError, SourceSettings},
     token_review::TokenReview,
@@ -23,7 +23,7 @@ pub struct Sources {
     by_issuer: HashMap<String, Vec<Arc<Source>>>,
 }
 
-/// One trust source.
+/// One trust source; where its issuers have keys of their own, one for each of them.
 pub(super) struct Source {
     pub(super) settings: SourceSettings,
     pub(super) algorithms: Vec<Algorithm>,
@@ -40,7 +40,7 @@ pub(super) struct Source {
 struct Origin {
     name: String,
     issuers: Vec<String>,
-    location: KeyLocation,
+    keys: KeySource,
     authorities: Option<[u8; 32]>,
     allow_private_addresses: bool,
 }
@@ -56,11 +56,18 @@ impl Sources {
         source::check_all(&settings)?;
         let mut sources = Self { trust_domain: trust_domain.to_owned(), all: Vec::new(), by_issuer: HashMap::new() };
         for one in settings {
-            let source = Arc::new(Source::new(one, previous)?);
-            for issuer in source.settings.preset.issuers() {
-                sources.by_issuer.entry(issuer).or_default().push(Arc::clone(&source));
+            let mut groups: Vec<_> = one.key_sources()?.into_iter().map(Some).collect();
+            if groups.is_empty() {
+                // A server is asked; there are no keys.
+                groups.push(None);
             }
-            sources.all.push(source);
+            for keys in groups {
+                let source = Arc::new(Source::new(one.clone(), keys, previous)?);
+                for issuer in source.issuers() {
+                    sources.by_issuer.entry(issuer.to_owned()).or_default().push(Arc::clone(&source));
+                }
+                sources.all.push(source);
+            }
         }
         Ok(sources)
     }
@@ -81,15 +88,36 @@ impl Sources {
         &self.trust_domain
     }
 
-    /// The source that has exactly this issuer and serves `asker`: one at most, by the checks of the settings.
-    pub(super) fn of_issuer(&self, issuer: Option<&str>, asker: &VerifiedActor) -> Result<&Source, Refusal> {
+    /// The source that a token with this `iss` and `sub` belongs to, and that serves `asker`. An issuer that is configured
+    /// decides alone. Any other says nothing: then a SPIFFE ID belongs to the source of its trust domain (JWT-SVID, section 3.1).
+    pub(super) fn of_token(
+        &self,
+        issuer: Option<&str>,
+        subject: Option<&str>,
+        asker: &VerifiedActor,
+    ) -> Result<&Source, Refusal> {
+        if issuer.is_some_and(|issuer| self.by_issuer.contains_key(issuer)) {
+            return self.of_issuer("iss", issuer, asker);
+        }
+        let id = subject.and_then(|subject| SpiffeId::parse(subject).ok());
+        match id.map(|id| format!("spiffe://{}", id.trust_domain())) {
+            Some(domain) if issuer.is_none() || self.by_issuer.contains_key(&domain) => {
+                self.of_issuer("sub", Some(&domain), asker)
+            }
+            _ => self.of_issuer("iss", issuer, asker),
+        }
+    }
+
+    /// The source that has exactly this issuer, told by `claim`, and serves `asker`: one at most, by the checks of the
+    /// settings.
+    fn of_issuer(&self, claim: &str, issuer: Option<&str>, asker: &VerifiedActor) -> Result<&Source, Refusal> {
         let serves = |source: &&Arc<Source>| source.settings.serves(asker.proxy());
         let known = issuer.and_then(|issuer| self.by_issuer.get(issuer)).into_iter().flatten();
         if let Some(source) = known.into_iter().find(serves) {
             return Ok(source);
         }
         let served = self.all.iter().filter(serves);
-        let issuers: Vec<_> = served.flat_map(|source| source.settings.preset.issuers()).take(8).collect();
+        let issuers: Vec<_> = served.flat_map(|source| source.issuers()).take(8).collect();
         let wanted = match issuers.as_slice() {
             [] => "no JWT: no source with keys serves this caller".to_owned(),
             issuers => format!("exactly one of {}", issuers.join(", ")),
@@ -98,7 +126,7 @@ impl Sources {
             Reason::SubjectIssuerUnknown,
             "no trust source is configured for the token's issuer and this caller",
         )
-        .claim("iss")
+        .claim(claim)
         .got(issuer.unwrap_or("nothing"))
         .wanted(wanted)
         .help("add the issuer under `sources`, or send a token of a configured one"))
@@ -118,10 +146,15 @@ impl Sources {
 }
 
 impl Source {
-    fn new(settings: SourceSettings, previous: Option<&Sources>) -> Result<Self, SourceError> {
-        let (keys, origin) = match settings.key_location()? {
-            Some(location) => {
-                let (keys, origin) = published(&settings, location, previous)?;
+    /// One of the sources that `settings` make: that of the issuers whose tokens `keys` judge, or of none.
+    fn new(
+        settings: SourceSettings,
+        keys: Option<(Vec<String>, KeySource)>,
+        previous: Option<&Sources>,
+    ) -> Result<Self, SourceError> {
+        let (keys, origin) = match keys {
+            Some((issuers, keys)) => {
+                let (keys, origin) = published(&settings, issuers, keys, previous)?;
                 (Some(keys), Some(origin))
             }
             None => (None, None),
@@ -144,30 +177,44 @@ impl Source {
         };
         Ok(Self { algorithms: settings.preset.algorithms(), settings, keys, review, introspection, origin })
     }
+
+    /// The issuers whose keys these are; none where a server is asked.
+    fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.origin.iter().flat_map(|origin| &origin.issuers).map(String::as_str)
+    }
+
+    /// The first of them, as it names itself.
+    pub(super) fn issuer(&self) -> &str {
+        self.issuers().next().unwrap_or_default()
+    }
 }
 
 /// The cache of an issuer's keys, and what decides which keys it gives.
 fn published(
     settings: &SourceSettings,
-    location: KeyLocation,
+    issuers: Vec<String>,
+    keys: KeySource,
     previous: Option<&Sources>,
 ) -> Result<(Arc<IssuerKeys>, Origin), SourceError> {
-    let (authorities, digest) = authorities(&settings.name, settings.jwks.ca.as_deref())?;
+    let (authorities, digest) = match keys.location {
+        KeyLocation::File(_) => (RootCertStore::empty(), None),
+        KeyLocation::Set(_) | KeyLocation::Discovery(_) => authorities(&settings.name, settings.jwks.ca.as_deref())?,
+    };
     let origin = Origin {
         name: settings.name.clone(),
-        issuers: settings.preset.issuers(),
-        location: location.clone(),
+        issuers,
+        keys: keys.clone(),
         authorities: digest,
         allow_private_addresses: settings.jwks.allow_private_addresses,
     };
     let same = |other: &&Arc<Source>| other.origin.as_ref() == Some(&origin);
     let kept = previous.and_then(|previous| previous.all.iter().find(same)?.keys.clone());
     let keys = match kept {
-        Some(keys) => keys,
+        Some(kept) => kept,
         None => {
             let fetcher = Fetcher::new(authorities, settings.jwks.allow_private_addresses)
                 .map_err(|error| SourceError::Preset { name: settings.name.clone(), problem: error.to_string() })?;
-            IssuerKeys::new(&settings.name, &settings.preset.issuer(), location, fetcher)
+            IssuerKeys::new(&settings.name, origin.issuers.first().map_or("", String::as_str), keys, fetcher)
         }
     };
     Ok((keys, origin))

@@ -14,6 +14,8 @@ use crate::{actor::VerifiedActor, refusal::Refusal, request::TokenRequest};
 
 mod certificate;
 mod jwt;
+#[cfg(test)]
+mod matrix;
 mod opaque;
 
 /// For whom a token is asked, verified. Made by its verification alone.
@@ -61,8 +63,13 @@ impl VerifiedSubject {
         expires_at: u64,
     ) -> Result<Self, Refusal> {
         let Identified { segments, subject, attributes } = identified;
+        let name = if segments.is_empty() {
+            name::keep(sources.trust_domain(), &subject)?
+        } else {
+            name::derive(sources.trust_domain(), &segments)?
+        };
         Ok(Self {
-            name: name::derive(sources.trust_domain(), &segments)?,
+            name,
             source: source.settings.name.clone(),
             platform: source.settings.preset.platform(),
             issuer,

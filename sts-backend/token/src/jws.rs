@@ -163,6 +163,16 @@ impl<'t> CompactJws<'t> {
         serde_json::from_slice::<Issuer>(&self.payload).ok().map(|claims| claims.iss)
     }
 
+    /// The subject the token names, where the trust domain of a SPIFFE ID says whose keys may judge it. Not to be believed
+    /// before [`Self::verify`].
+    pub fn unverified_subject(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Subject {
+            sub: String,
+        }
+        serde_json::from_slice::<Subject>(&self.payload).ok().map(|claims| claims.sub)
+    }
+
     /// The payload, once `key` has verified the signature with its one algorithm.
     pub fn verify(self, key: &PublicKey, crypto: &impl VerifySignature) -> Result<VerifiedPayload, JwsError> {
         if key.algorithm() != self.header.algorithm {

@@ -15,11 +15,26 @@ pub enum Cloud {
     AzureV1,
     /// A Kubernetes projected service-account token.
     Kubernetes,
+    /// A job of GitHub Actions.
+    Github,
+    /// A Google service account that signs for itself.
+    GoogleServiceAccount,
+    /// A JWT-SVID of another trust domain.
+    Spiffe,
 }
 
 impl Cloud {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Aws, Self::Gcp, Self::Azure, Self::AzureV1, Self::Kubernetes];
+    pub const ALL: &'static [Self] = &[
+        Self::Aws,
+        Self::Gcp,
+        Self::Azure,
+        Self::AzureV1,
+        Self::Kubernetes,
+        Self::Github,
+        Self::GoogleServiceAccount,
+        Self::Spiffe,
+    ];
 
     /// Its name in our URLs.
     pub const fn name(self) -> &'static str {
@@ -29,6 +44,9 @@ impl Cloud {
             Self::Azure => "azure",
             Self::AzureV1 => "azure-v1",
             Self::Kubernetes => "kubernetes",
+            Self::Github => "github",
+            Self::GoogleServiceAccount => "google-service-account",
+            Self::Spiffe => "spiffe",
         }
     }
 
@@ -45,6 +63,10 @@ impl Cloud {
             Self::Azure => "https://login.microsoftonline.com/5f1f2b7e-93d5-4b0a-8a1c-6e0d3c9b7a42/v2.0",
             Self::AzureV1 => "https://sts.windows.net/5f1f2b7e-93d5-4b0a-8a1c-6e0d3c9b7a42/",
             Self::Kubernetes => "https://kubernetes.default.svc.cluster.local",
+            Self::Github => "https://token.actions.githubusercontent.com",
+            Self::GoogleServiceAccount => "batch@acme-reports.iam.gserviceaccount.com",
+            // SVIDs need not say who issued them; these do not.
+            Self::Spiffe => "spiffe://partner.test",
         }
     }
 
@@ -54,7 +76,7 @@ impl Cloud {
             // Version 2 tokens name the API's client id, version 1 tokens its URI.
             Self::Azure => "7c0f7a35-9f0e-4a4f-8d39-0d2c51c6a9e0",
             Self::AzureV1 => "api://sts.cloakroom.test",
-            Self::Aws | Self::Gcp | Self::Kubernetes => "https://sts.cloakroom.test",
+            _ => "https://sts.cloakroom.test",
         }
     }
 
@@ -74,6 +96,9 @@ impl Cloud {
             Self::Azure => "5f1f2b7e-93d5-4b0a-8a1c-6e0d3c9b7a42/discovery/v2.0/keys",
             Self::AzureV1 => "5f1f2b7e-93d5-4b0a-8a1c-6e0d3c9b7a42/discovery/keys",
             Self::Kubernetes => "openid/v1/jwks",
+            Self::Github => ".well-known/jwks",
+            Self::GoogleServiceAccount => "service_accounts/v1/metadata/jwk/batch@acme-reports.iam.gserviceaccount.com",
+            Self::Spiffe => "bundle",
         }
     }
 
@@ -81,7 +106,7 @@ impl Cloud {
     pub const fn discovery_path(self) -> Option<&'static str> {
         match self {
             Self::Azure => Some("5f1f2b7e-93d5-4b0a-8a1c-6e0d3c9b7a42/v2.0/.well-known/openid-configuration"),
-            Self::AzureV1 => None,
+            Self::AzureV1 | Self::GoogleServiceAccount | Self::Spiffe => None,
             _ => Some(".well-known/openid-configuration"),
         }
     }
@@ -92,7 +117,9 @@ impl Cloud {
             Self::Aws => "app-role",
             Self::Gcp => "reporting",
             Self::Azure | Self::AzureV1 => "9a3e1c52-7b1d-4b86-a0cf-5d1f7e2b8c60",
-            Self::Kubernetes => "api",
+            Self::Kubernetes | Self::Spiffe => "api",
+            Self::Github => "prod",
+            Self::GoogleServiceAccount => "batch",
         }
     }
 
@@ -103,6 +130,9 @@ impl Cloud {
             Self::Gcp => format!("spiffe://cloakroom.test/gcp/{PROJECT}/sa/{workload}"),
             Self::Azure | Self::AzureV1 => format!("spiffe://cloakroom.test/azure/{TENANT}/{workload}"),
             Self::Kubernetes => format!("spiffe://cloakroom.test/k8s/prod/{NAMESPACE}/{workload}"),
+            Self::Github => format!("spiffe://cloakroom.test/github/9919/41881900/environment/{workload}"),
+            Self::GoogleServiceAccount => format!("spiffe://cloakroom.test/gcp/{PROJECT}/sa/{workload}"),
+            Self::Spiffe => format!("spiffe://partner.test/ns/{NAMESPACE}/sa/{workload}"),
         }
     }
 
@@ -151,6 +181,24 @@ impl Cloud {
                     "node": {"name": "n1", "uid": "c4a8e2f6-1b3d-4759-8e6a-0f2c4e6a8b1d"},
                     "warnafter": now + 3607
                 }
+            }),
+            Self::Github => json!({
+                "iss": self.issuer(), "aud": audience, "iat": now, "nbf": now - 30, "exp": now + 300, "jti": unique(),
+                "sub": format!("repo:acme@9919/orders@41881900:environment:{workload}"), "environment": workload,
+                "repository": "acme/orders", "repository_id": "41881900", "repository_visibility": "private",
+                "repository_owner": "acme", "repository_owner_id": "9919", "ref": "refs/heads/main",
+                "ref_type": "branch", "base_ref": "", "head_ref": "", "event_name": "push", "actor": "kim",
+                "actor_id": "7", "workflow": "release", "run_id": "11", "run_number": "3", "run_attempt": "1",
+                "job_workflow_ref": "acme/orders/.github/workflows/release.yaml@refs/heads/main",
+                "runner_environment": "github-hosted"
+            }),
+            Self::GoogleServiceAccount => {
+                let email = format!("{workload}@{PROJECT}.iam.gserviceaccount.com");
+                json!({"iss": email, "sub": email, "aud": audience, "iat": now, "exp": now + 3600})
+            }
+            Self::Spiffe => json!({
+                "sub": format!("spiffe://partner.test/ns/{NAMESPACE}/sa/{workload}"), "aud": [audience],
+                "iat": now, "exp": now + 300
             }),
         };
         match claims {

@@ -81,7 +81,11 @@ impl IssuerKeys {
 
     /// The JWK set, as the issuer publishes it.
     pub fn document(&self, cloud: Cloud) -> Value {
-        json!({"keys": self.keys.iter().map(|key| key.jwk(cloud)).collect::<Vec<_>>()})
+        let keys: Vec<_> = self.keys.iter().map(|key| key.jwk(cloud)).collect();
+        match cloud {
+            Cloud::Spiffe => json!({"keys": keys, "spiffe_sequence": self.made, "spiffe_refresh_hint": 300}),
+            _ => json!({"keys": keys}),
+        }
     }
 }
 
@@ -133,7 +137,7 @@ impl SigningKey {
         };
         let mut jwk: Value = serde_json::from_str(&text).unwrap_or_default();
         jwk["kid"] = json!(self.kid);
-        jwk["use"] = json!("sig");
+        jwk["use"] = json!(if cloud == Cloud::Spiffe { "jwt-svid" } else { "sig" });
         // Entra publishes no `alg`; the others do.
         if matches!(cloud, Cloud::Azure | Cloud::AzureV1)
             && let Some(members) = jwk.as_object_mut()

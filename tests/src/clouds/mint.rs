@@ -191,12 +191,16 @@ mod tests {
         for cloud in Cloud::ALL {
             let keys = IssuerKeys::first(*cloud).unwrap();
             let token = mint(*cloud, &Order::default(), &keys, 1_800_000_000).unwrap();
-            let published = keys.document(*cloud)["keys"][0].to_string();
+            let mut published = keys.document(*cloud)["keys"][0].clone();
+            // The judge knows no key for SVIDs.
+            published["use"] = json!("sig");
+            let published = published.to_string();
             let verified = match *cloud {
                 Cloud::Aws => ES384PublicKey::from_jwk(&published).unwrap().verify_token::<Value>(&token, now()),
                 _ => RS256PublicKey::from_jwk(&published).unwrap().verify_token::<Value>(&token, now()),
             };
-            assert_eq!(verified.unwrap().issuer.as_deref(), Some(cloud.issuer()));
+            let named = Some(cloud.issuer()).filter(|_| *cloud != Cloud::Spiffe);
+            assert_eq!(verified.unwrap().issuer.as_deref(), named);
         }
     }
 }

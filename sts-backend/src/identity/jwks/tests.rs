@@ -4,7 +4,7 @@ use token::{jwk::Jwk, jws::Algorithm};
 use super::*;
 use crate::{
     crypto::Es256Key,
-    identity::{fake_issuer::FakeIssuer, fetch::read_authorities},
+    identity::{fake_issuer::FakeIssuer, fetch::read_authorities, preset::KeyLocation},
 };
 
 const NOW: u64 = 1_000_000;

@@ -5,8 +5,11 @@
 
 use serde_json::Value;
 
-use super::{Identified, plain_segment};
-use crate::{identity::claims::Claims, refusal::Refusal};
+use super::Identified;
+use crate::{
+    identity::{claims::Claims, name},
+    refusal::Refusal,
+};
 
 /// Both spellings of the issuer are in use.
 pub const ISSUERS: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"];
@@ -34,24 +37,26 @@ pub fn identify(projects: &[String], claims: Claims<'_>) -> Result<Identified, R
         return Err(claims.mismatch("email_verified", claims.value("email_verified"), "true"));
     }
     let email = claims.text("email")?;
-    let (account, project) = email
-        .split_once('@')
-        .and_then(|(account, domain)| Some((account, domain.strip_suffix(EMAIL_SUFFIX)?)))
-        .filter(|(_, project)| is_project(project))
-        .ok_or_else(|| {
-            claims
-                .mismatch("email", claims.value("email"), "NAME@PROJECT.iam.gserviceaccount.com")
-                .help("run the workload as a service account of its own, not as a default account or a person")
-        })?;
+    let (account, project) = service_account(email).ok_or_else(|| {
+        claims
+            .mismatch("email", claims.value("email"), "NAME@PROJECT.iam.gserviceaccount.com")
+            .help("run the workload as a service account of its own, not as a default account or a person")
+    })?;
     if !projects.is_empty() && !projects.iter().any(|allowed| allowed == project) {
         return Err(claims.mismatch("email", claims.value("email"), &format!("a project of {}", projects.join(", "))));
     }
-    let account = plain_segment(claims, "email", account)?;
     Ok(Identified {
-        segments: vec!["gcp".into(), project.into(), "sa".into(), account.clone()],
+        segments: vec!["gcp".into(), project.into(), "sa".into(), account.into()],
         subject: subject.to_owned(),
-        attributes: vec![("project", project.to_owned()), ("service_account", account)],
+        attributes: vec![("project", project.to_owned()), ("service_account", account.to_owned())],
     })
+}
+
+/// Name and project of the service account with this e-mail address.
+pub fn service_account(email: &str) -> Option<(&str, &str)> {
+    let (account, domain) = email.split_once('@')?;
+    let project = domain.strip_suffix(EMAIL_SUFFIX)?;
+    (name::is_plain(account) && is_project(project)).then_some((account, project))
 }
 
 fn is_project(text: &str) -> bool {

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use token::reason::Reason;
 
-use super::*;
+use super::{oidc::OidcClaims, *};
 
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 const OBJECT: &str = "11111111-2222-3333-4444-555555555555";
@@ -176,7 +176,11 @@ fn legacy_kubernetes_tokens_are_refused() {
 
 #[test]
 fn other_issuers_name_the_source_and_its_subject() {
-    let preset = Preset::Oidc { issuer: "https://i.test".into(), algorithms: vec![Algorithm::Es256] };
+    let preset = Preset::Oidc {
+        issuer: "https://i.test".into(),
+        algorithms: vec![Algorithm::Es256],
+        claims: OidcClaims::default(),
+    };
     assert_eq!(named(&preset, &json!({"sub": "repo:o/r"})), "oidc/src/repo_3ao_2fr");
     refuses_each(
         &preset,
@@ -191,6 +195,123 @@ fn other_issuers_name_the_source_and_its_subject() {
 }
 
 #[test]
+fn a_service_account_that_signs_for_itself_has_the_same_name_as_at_the_metadata_server() {
+    let accounts = vec!["app@proj-1.iam.gserviceaccount.com".to_owned(), "b@proj-1.iam.gserviceaccount.com".to_owned()];
+    let preset = Preset::GoogleServiceAccount { accounts, max_life: 3600 };
+    let good = json!({"iss": "app@proj-1.iam.gserviceaccount.com", "sub": "app@proj-1.iam.gserviceaccount.com"});
+    assert_eq!(named(&preset, &good), "gcp/proj-1/sa/app");
+    refuses_each(
+        &preset,
+        &good,
+        &[
+            ("sub", json!("b@proj-1.iam.gserviceaccount.com"), "sub"),
+            ("sub", json!("user@example.com"), "sub"),
+            ("sub", json!(null), "sub"),
+            ("iss", json!(null), "iss"),
+        ],
+    );
+    let stranger = json!({"iss": "c@proj-1.iam.gserviceaccount.com", "sub": "c@proj-1.iam.gserviceaccount.com"});
+    assert_eq!(identify(&preset, &stranger).unwrap_err().claim_name(), Some("iss"));
+}
+
+#[test]
+fn each_service_account_has_keys_of_its_own_at_an_address_made_of_a_checked_name() {
+    let accounts = vec!["app@p.iam.gserviceaccount.com".to_owned(), "b@p.iam.gserviceaccount.com".to_owned()];
+    let preset = Preset::GoogleServiceAccount { accounts: accounts.clone(), max_life: 3600 };
+    let places = |settings: &JwksSettings| {
+        let sources = preset.key_sources(settings).unwrap();
+        sources.into_iter().map(|(issuers, source)| (issuers, source.location)).collect::<Vec<_>>()
+    };
+    let at = |base: &str, account: &String| {
+        (vec![account.clone()], KeyLocation::Set(format!("{base}/{account}").parse().unwrap()))
+    };
+    let google = "https://www.googleapis.com/service_accounts/v1/metadata/jwk";
+    assert_eq!(places(&JwksSettings::default()), [at(google, &accounts[0]), at(google, &accounts[1])]);
+    let other = JwksSettings { uri: Some("https://keys.test/sa/".parse().unwrap()), ..JwksSettings::default() };
+    assert_eq!(places(&other), [at("https://keys.test/sa", &accounts[0]), at("https://keys.test/sa", &accounts[1])]);
+    for (accounts, max_life) in [
+        (vec![], 60),
+        (vec!["a/../b@p.iam.gserviceaccount.com".to_owned()], 60),
+        (vec!["a@p/x.iam.gserviceaccount.com".to_owned()], 60),
+        (vec!["a?x@p.iam.gserviceaccount.com".to_owned()], 60),
+        (vec!["someone@example.com".to_owned()], 60),
+        (accounts.clone(), 0),
+        (accounts.clone(), 43_201),
+    ] {
+        assert!(Preset::GoogleServiceAccount { accounts: accounts.clone(), max_life }.check().is_err(), "{accounts:?}");
+    }
+}
+
+#[test]
+fn an_svid_speaks_for_its_own_trust_domain_alone() {
+    let preset = Preset::Spiffe { trust_domain: "acme.test".into() };
+    let good = json!({"sub": "spiffe://acme.test/ns/a/sa/b", "iss": "anything"});
+    let svid = identify(&preset, &good).unwrap();
+    assert_eq!((svid.subject.as_str(), svid.segments.len()), ("spiffe://acme.test/ns/a/sa/b", 0));
+    refuses_each(
+        &preset,
+        &good,
+        &[
+            ("sub", json!("spiffe://acme.test.evil/ns/a"), "sub"),
+            ("sub", json!("spiffe://acme.test"), "sub"),
+            ("sub", json!("spiffe://acme.test/a/../b"), "sub"),
+            ("sub", json!("spiffe://acme.test/a\n"), "sub"),
+            ("sub", json!(null), "sub"),
+        ],
+    );
+}
+
+fn ruled(name: &[&str], subject_claims: &[&str], require: &[(&str, &str)]) -> Preset {
+    let owned = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
+    let require = require.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let claims = OidcClaims { name: owned(name), subject_claims: owned(subject_claims), require };
+    Preset::Oidc { issuer: "https://i.test".into(), algorithms: vec![Algorithm::Es256], claims }
+}
+
+#[test]
+fn a_rule_makes_each_claim_one_segment_and_lacks_none() {
+    let preset = ruled(&["{claims.project_id}", "job", "{claims.sub}"], &["sub"], &[("namespace_id", "72")]);
+    let good = json!({"sub": "project_path:a/b", "project_id": "22", "namespace_id": "72"});
+    assert_eq!(named(&preset, &good), "oidc/src/22/job/project_5fpath_3aa_2fb");
+    let sly = json!({"sub": "x", "project_id": "22/job/x", "namespace_id": "72"});
+    assert_eq!(named(&preset, &sly), "oidc/src/22_2fjob_2fx/job/x");
+    refuses_each(
+        &preset,
+        &good,
+        &[
+            ("project_id", json!(null), "project_id"),
+            ("project_id", json!(22), "project_id"),
+            ("project_id", json!(""), "project_id"),
+            ("sub", json!(null), "sub"),
+            ("namespace_id", json!(null), "namespace_id"),
+            ("namespace_id", json!("73"), "namespace_id"),
+            ("namespace_id", json!(72), "namespace_id"),
+        ],
+    );
+    let project = ruled(&["{claims.project_id}"], &["project_id"], &[]);
+    assert_eq!(named(&project, &good), "oidc/src/22");
+}
+
+#[test]
+fn a_rule_that_could_give_two_workloads_one_name_is_refused() {
+    for (name, subject_claims) in [
+        (&[][..], &["sub"][..]),
+        (&["job"], &["sub"]),
+        (&["{claims.project_id}"], &["sub"]),
+        (&["{claims.project_id}"], &[]),
+        (&["{claims.project_id}"], &["project_id", "ref"]),
+        (&["a/b", "{claims.sub}"], &["sub"]),
+        (&["..", "{claims.sub}"], &["sub"]),
+        (&["x-{claims.sub}"], &["sub"]),
+        (&["{claims.}", "{claims.sub}"], &["sub"]),
+        (&["{claims.a}{claims.sub}"], &["sub"]),
+        (&["{claims.sub}"; 9], &["sub"]),
+    ] {
+        assert!(ruled(name, subject_claims, &[]).check().is_err(), "{name:?} {subject_claims:?}");
+    }
+}
+
+#[test]
 fn settings_that_admit_more_than_meant_are_refused() {
     for preset in [
         Preset::AwsOutbound { issuer: "https://i".into(), account: "12345".into() },
@@ -198,7 +319,7 @@ fn settings_that_admit_more_than_meant_are_refused() {
         Preset::EntraV2 { tenant: TENANT.to_uppercase() },
         Preset::Google { projects: vec!["a/b".into()] },
         Preset::Kubernetes { issuer: "https://i".into(), cluster: "a/b".into(), token_review: None },
-        Preset::Oidc { issuer: "https://i".into(), algorithms: vec![] },
+        Preset::Oidc { issuer: "https://i".into(), algorithms: vec![], claims: OidcClaims::default() },
     ] {
         assert!(preset.check().is_err(), "{preset:?}");
     }

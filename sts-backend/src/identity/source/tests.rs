@@ -6,7 +6,10 @@ fn source(name: &str, preset: Preset) -> SourceSettings {
 }
 
 fn oidc(name: &str, issuer: &str) -> SourceSettings {
-    source(name, Preset::Oidc { issuer: issuer.into(), algorithms: vec![Algorithm::Es256] })
+    source(
+        name,
+        Preset::Oidc { issuer: issuer.into(), algorithms: vec![Algorithm::Es256], claims: OidcClaims::default() },
+    )
 }
 
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
@@ -66,7 +69,7 @@ fn one_issuer_may_be_two_sources_for_proxies_that_differ() {
 
 #[test]
 fn keys_come_from_the_preset_unless_configured() {
-    let location = |preset| source("a", preset).key_location().unwrap().unwrap();
+    let location = |preset| source("a", preset).key_sources().unwrap().remove(0).1.location;
     let set = |uri: &str| KeyLocation::Set(uri.parse().unwrap());
     assert_eq!(
         location(Preset::AwsOutbound { issuer: "https://u.aws.test".into(), account: "012345678901".into() }),
@@ -82,8 +85,8 @@ fn keys_come_from_the_preset_unless_configured() {
         set(&format!("https://login.microsoftonline.com/{TENANT}/discovery/v2.0/keys"))
     );
     assert_eq!(
-        oidc("a", "https://i.test/x").key_location().unwrap(),
-        Some(KeyLocation::Discovery("https://i.test/x".into()))
+        oidc("a", "https://i.test/x").key_sources().unwrap().remove(0).1.location,
+        KeyLocation::Discovery("https://i.test/x".into())
     );
 }
 
@@ -92,11 +95,62 @@ fn special_addresses_need_a_word_in_the_configuration() {
     for uri in ["https://127.0.0.1/k", "https://[::1]:8443/k", "https://169.254.169.254/", "https://10.0.0.1/"] {
         let mut settings = oidc("a", "https://i.test");
         settings.jwks.uri = Some(uri.parse().unwrap());
-        assert!(matches!(settings.key_location(), Err(SourceError::Address { .. })), "{uri}");
+        assert!(matches!(settings.key_sources(), Err(SourceError::Address { .. })), "{uri}");
         settings.jwks.allow_private_addresses = true;
-        assert!(settings.key_location().is_ok(), "{uri}");
+        assert!(settings.key_sources().is_ok(), "{uri}");
     }
     let mut plain = oidc("a", "https://i.test");
     plain.jwks.uri = Some("http://i.test/k".parse().unwrap());
-    assert!(matches!(plain.key_location(), Err(SourceError::Address { .. })));
+    assert!(matches!(plain.key_sources(), Err(SourceError::Address { .. })));
+}
+
+#[test]
+fn the_platform_s_own_names_may_come_from_two_sources_and_others_may_not() {
+    let accounts = |accounts: &[&str]| Preset::GoogleServiceAccount {
+        accounts: accounts.iter().map(|account| format!("{account}@p.iam.gserviceaccount.com")).collect(),
+        max_life: 3600,
+    };
+    let google = || Preset::Google { projects: vec![] };
+    let spiffe = |trust_domain: &str| {
+        let mut bundle = source("s", Preset::Spiffe { trust_domain: trust_domain.into() });
+        bundle.jwks.file = Some("bundle.json".into());
+        bundle
+    };
+    let all = [source("a", google()), source("b", accounts(&["a", "b"])), source("c", accounts(&["c"])), spiffe("td")];
+    assert_eq!(check_all(&all), Ok(()));
+    let twice = [source("a", accounts(&["a"])), source("b", accounts(&["b", "a"]))];
+    assert!(matches!(check_all(&twice), Err(SourceError::SameIssuer { .. })));
+    let only = |mut source: SourceSettings, name: &str, actor: &str| {
+        source.name = name.into();
+        source.actors = Some([SpiffeId::parse(actor).unwrap()].into());
+        source
+    };
+    let (one, other) = ("spiffe://td/edge/one", "spiffe://td/edge/other");
+    let twice =
+        [only(source("", google()), "a", one), source("b", accounts(&["b"])), only(source("", google()), "c", other)];
+    assert!(matches!(check_all(&twice), Err(SourceError::SameNames { .. })), "past a source between them");
+    let twice = [only(spiffe("td"), "a", one), only(spiffe("td"), "b", other)];
+    assert!(matches!(check_all(&twice), Err(SourceError::SameNames { .. })));
+}
+
+#[test]
+fn keys_come_from_one_place() {
+    let refused = |preset: Preset, change: &dyn Fn(&mut JwksSettings)| {
+        let mut settings = source("a", preset);
+        change(&mut settings.jwks);
+        matches!(settings.check(), Err(SourceError::Preset { .. }))
+    };
+    let (uri, file) = (|| "https://k.test/k".parse().ok(), || Some("k.json".into()));
+    let google = || Preset::Google { projects: vec![] };
+    let svids = || Preset::Spiffe { trust_domain: "td".into() };
+    let accounts = || Preset::GoogleServiceAccount {
+        accounts: ["a", "b"].map(|name| format!("{name}@p.iam.gserviceaccount.com")).into(),
+        max_life: 3600,
+    };
+    assert!(!refused(google(), &|jwks| jwks.file = file()));
+    assert!(refused(google(), &|jwks| (jwks.uri, jwks.file) = (uri(), file())));
+    assert!(refused(google(), &|jwks| (jwks.uri, jwks.hosts) = (uri(), vec!["k.test".into()])));
+    assert!(refused(svids(), &|_| {}), "nothing says where a bundle is");
+    assert!(!refused(svids(), &|jwks| jwks.uri = uri()));
+    assert!(refused(accounts(), &|jwks| jwks.file = file()), "each could sign for the other");
 }

@@ -15,15 +15,12 @@ use crate::{
         audience,
         claims::Claims,
         jwks::NoKey,
+        source::Preset,
         sources::{Source, Sources},
         validity,
     },
     refusal::Refusal,
 };
-
-/// `typ` values a subject token may have (RFC 7519 section 5.1, RFC 9068 section 2.1), compared without case. Others are
-/// JWTs for another purpose (RFC 8725, section 3.11).
-const TYPES: [&str; 3] = ["jwt", "at+jwt", "application/at+jwt"];
 
 const COMPACT: &str = "a compact JWS: header, payload and signature in base64url";
 
@@ -39,8 +36,8 @@ pub(super) async fn verify(
     now: u64,
 ) -> Result<VerifiedSubject, Refusal> {
     let jws = CompactJws::parse(token.expose(), &Algorithm::ALL).map_err(|error| refuse_jws(error, sources))?;
-    let issuer = jws.unverified_issuer();
-    let source = sources.of_issuer(issuer.as_deref(), asker)?;
+    let (issuer, subject) = (jws.unverified_issuer(), jws.unverified_subject());
+    let source = sources.of_token(issuer.as_deref(), subject.as_deref(), asker)?;
     check_header(jws.header(), source)?;
     let found = match &source.keys {
         Some(keys) => keys.find(jws.header(), now).await,
@@ -50,24 +47,30 @@ pub(super) async fn verify(
     let payload = jws.verify(&key, &AwsLc).map_err(|error| refuse_jws(error, sources))?;
     let claims = Claims::new(payload.claims());
     audience::check(claims.value("aud"), &source.settings.audience)?;
-    let expires_at = validity::check(claims, now)?;
+    let expires_at = validity::check(claims, now, source.settings.preset.max_life())?;
     let identified = source.settings.preset.identify(&source.settings.name, claims)?;
     if let Some(review) = &source.review {
         review.confirm(token, claims, now).await?;
     }
-    VerifiedSubject::vouched(sources, source, claims.text("iss")?.to_owned(), identified, expires_at)
+    let issuer = match source.settings.preset {
+        // What an SVID says of its issuer binds nobody; its trust domain does.
+        Preset::Spiffe { .. } => source.issuer(),
+        _ => claims.text("iss")?,
+    };
+    VerifiedSubject::vouched(sources, source, issuer.to_owned(), identified, expires_at)
 }
 
 fn check_header(header: &Header, source: &Source) -> Result<(), Refusal> {
     if !source.algorithms.contains(&header.algorithm) {
         return Err(refuse_algorithm(header.algorithm.name(), &source.algorithms));
     }
+    let types = source.settings.preset.types();
     match header.typ.as_deref() {
-        Some(typ) if !TYPES.iter().any(|known| known.eq_ignore_ascii_case(typ)) => {
+        Some(typ) if !types.iter().any(|known| known.eq_ignore_ascii_case(typ)) => {
             Err(Refusal::new(Reason::SubjectClaimMismatch, "the JWT was made for another purpose")
                 .claim("typ")
                 .got(typ)
-                .wanted("no `typ`, `JWT` or `at+jwt`"))
+                .wanted(format!("no `typ`, or {}", types.join(" or "))))
         }
         _ => Ok(()),
     }
@@ -101,7 +104,6 @@ fn refuse_algorithm(got: &str, allowed: &[Algorithm]) -> Refusal {
 
 fn refuse_key(error: NoKey, header: &Header, source: &Source) -> Refusal {
     let kid = header.kid.as_deref().unwrap_or("nothing");
-    let issuer = || source.settings.preset.issuer();
     match error {
         NoKey::Unavailable(cause) => Refusal::new(
             Reason::IssuerKeysUnavailable,
@@ -109,11 +111,11 @@ fn refuse_key(error: NoKey, header: &Header, source: &Source) -> Refusal {
         )
         .claim("kid")
         .got(cause)
-        .wanted(format!("the keys of {}", issuer())),
+        .wanted(format!("the keys of {}", source.issuer())),
         NoKey::Unknown => Refusal::new(Reason::SubjectKeyUnknown, "the issuer publishes no key with the token's `kid`")
             .claim("kid")
             .got(kid)
-            .wanted(format!("a key that {} publishes", issuer())),
+            .wanted(format!("a key that {} publishes", source.issuer())),
         NoKey::OtherAlgorithm => refuse_algorithm(header.algorithm.name(), &source.algorithms)
             .help("the issuer publishes this `kid` for another algorithm"),
     }

@@ -6,7 +6,7 @@ use token::{base64url, jwk::Jwk};
 use super::*;
 use crate::{
     crypto::Es256Key,
-    identity::{Platform, Preset, SourceSettings, fake_issuer::FakeIssuer},
+    identity::{OidcClaims, Platform, Preset, SourceSettings, fake_issuer::FakeIssuer},
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -29,7 +29,11 @@ async fn world() -> World {
         name: "test".into(),
         audience: AUDIENCE.into(),
         actors: None,
-        preset: Preset::Oidc { issuer: ISSUER.into(), algorithms: vec![Algorithm::Es256] },
+        preset: Preset::Oidc {
+            issuer: ISSUER.into(),
+            algorithms: vec![Algorithm::Es256],
+            claims: OidcClaims::default(),
+        },
         jwks,
     };
     let sources = Sources::new(vec![settings], "td.test", None).unwrap();
@@ -184,7 +188,8 @@ async fn a_reload_keeps_the_keys_of_unchanged_sources() {
     let world = world().await;
     let token = world.sign(&world.header(), &claims());
     world.verify(&token).await.unwrap();
-    let mut settings = world.sources.of_issuer(Some(ISSUER), &VerifiedActor::for_tests(None)).unwrap().settings.clone();
+    let mut settings =
+        world.sources.of_token(Some(ISSUER), None, &VerifiedActor::for_tests(None)).unwrap().settings.clone();
     let same = Sources::new(vec![settings.clone()], "td.test", Some(&world.sources)).unwrap();
     assert!(same.readiness(NOW)[0].ready);
     settings.jwks.uri = Some(format!("{}/other", world.issuer.url).parse().unwrap());
