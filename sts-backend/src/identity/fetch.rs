@@ -1,5 +1,5 @@
-//! Fetching what issuers publish: https only, no redirects, bounded in size and time, and only from addresses that
-//! configuration allows.
+//! Fetching what issuers publish, and asking platforms: https only, no redirects, bounded in size and time, and only at
+//! addresses that configuration allows.
 
 use std::{
     future::Future,
@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -19,7 +19,7 @@ use hyper_util::{
         Client,
         connect::{HttpConnector, dns::Name},
     },
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
@@ -27,11 +27,11 @@ use thiserror::Error;
 
 use super::{address, source::uri_problem};
 
-/// The most bytes that are read of one answer.
-pub const MAX_BODY: usize = 256 * 1024;
+/// What a document that an issuer publishes may take.
+pub const DOCUMENT: Bounds = Bounds { body: 256 * 1024, time: Duration::from_secs(5) };
 
-/// How long a fetch may take from the first step to the last byte.
-pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// How many connections to one host are kept open between calls, and for how long. A second less than servers usually do.
+const KEPT: (usize, Duration) = (8, Duration::from_secs(4));
 
 /// Why nothing was fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -40,15 +40,32 @@ pub enum FetchError {
     Refused { uri: String, problem: &'static str },
     #[error("`{uri}` could not be reached: {cause}")]
     Unreachable { uri: String, cause: String },
-    #[error("`{uri}` did not answer within {} s", TIMEOUT.as_secs())]
-    TimedOut { uri: String },
+    #[error("`{uri}` did not answer within {} s", within.as_secs())]
+    TimedOut { uri: String, within: Duration },
     #[error("`{uri}` answered {status}; 200 was expected (redirects are not followed)")]
     Status { uri: String, status: StatusCode },
-    #[error("`{uri}` answered with more than {MAX_BODY} bytes")]
-    TooLarge { uri: String },
+    #[error("`{uri}` answered with more than {most} bytes")]
+    TooLarge { uri: String, most: usize },
 }
 
-/// An answer.
+/// What one call may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The most bytes that are read of the answer.
+    pub body: usize,
+    /// How long it may take from the first step to the last byte.
+    pub time: Duration,
+}
+
+/// An answer of any status.
+#[derive(Debug)]
+pub struct Answered {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// A document.
 #[derive(Debug)]
 pub struct Fetched {
     pub body: Bytes,
@@ -56,16 +73,30 @@ pub struct Fetched {
     pub fresh_for: Option<u64>,
 }
 
-/// Fetches for one issuer.
+/// Fetches for one issuer, or asks one platform.
 #[derive(Clone)]
 pub struct Fetcher {
-    client: Client<HttpsConnector<HttpConnector<GuardedResolver>>, Empty<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector<GuardedResolver>>, Full<Bytes>>,
     allow_private_addresses: bool,
 }
 
 impl Fetcher {
-    /// A fetcher that believes `authorities` alone.
+    /// A fetcher that believes `authorities` alone. Its connections are used once: one that is kept between fetches minutes
+    /// apart has gone stale.
     pub fn new(authorities: RootCertStore, allow_private_addresses: bool) -> Result<Self, rustls::Error> {
+        Self::keeping((0, Duration::ZERO), authorities, allow_private_addresses)
+    }
+
+    /// The same for what is asked once for each exchange: connections are kept for a few seconds.
+    pub fn for_calls(authorities: RootCertStore, allow_private_addresses: bool) -> Result<Self, rustls::Error> {
+        Self::keeping(KEPT, authorities, allow_private_addresses)
+    }
+
+    fn keeping(
+        (idle, time): (usize, Duration),
+        authorities: RootCertStore,
+        allow_private_addresses: bool,
+    ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -73,45 +104,49 @@ impl Fetcher {
             .with_no_client_auth();
         let mut tcp = HttpConnector::new_with_resolver(GuardedResolver { allow_private_addresses });
         tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(TIMEOUT));
+        tcp.set_connect_timeout(Some(DOCUMENT.time));
         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
-        // A connection kept between fetches minutes apart is one that has gone stale.
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https);
-        Ok(Self { client, allow_private_addresses })
+        let mut client = Client::builder(TokioExecutor::new());
+        client.pool_timer(TokioTimer::new()).pool_max_idle_per_host(idle).pool_idle_timeout(time);
+        Ok(Self { client: client.build(https), allow_private_addresses })
     }
 
     /// The JSON document at `uri`.
     pub async fn fetch(&self, uri: &Uri) -> Result<Fetched, FetchError> {
         let name = || uri.to_string();
-        if let Some(problem) = uri_problem(uri, self.allow_private_addresses) {
-            return Err(FetchError::Refused { uri: name(), problem });
+        let request = Request::get(uri)
+            .header(header::ACCEPT, "application/json")
+            .body(Full::default())
+            .map_err(|_| FetchError::Refused { uri: name(), problem: "is no URI that can be fetched" })?;
+        let Answered { status, headers, body } = self.send(request, DOCUMENT).await?;
+        if status != StatusCode::OK {
+            return Err(FetchError::Status { uri: name(), status });
         }
-        match tokio::time::timeout(TIMEOUT, self.answer(uri)).await {
+        Ok(Fetched { body, fresh_for: fresh_for(&headers) })
+    }
+
+    /// Sends `request` to the address it has. Redirects are answers like any other.
+    pub async fn send(&self, mut request: Request<Full<Bytes>>, bounds: Bounds) -> Result<Answered, FetchError> {
+        let uri = request.uri().to_string();
+        if let Some(problem) = uri_problem(request.uri(), self.allow_private_addresses) {
+            return Err(FetchError::Refused { uri, problem });
+        }
+        let agent = HeaderValue::from_static(concat!("cloakroom/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().insert(header::USER_AGENT, agent);
+        match tokio::time::timeout(bounds.time, self.answer(request, &uri, bounds.body)).await {
             Ok(answer) => answer,
-            Err(_) => Err(FetchError::TimedOut { uri: name() }),
+            Err(_) => Err(FetchError::TimedOut { uri, within: bounds.time }),
         }
     }
 
-    async fn answer(&self, uri: &Uri) -> Result<Fetched, FetchError> {
-        let name = || uri.to_string();
-        let request = Request::get(uri)
-            .header(header::ACCEPT, "application/json")
-            .header(header::USER_AGENT, concat!("cloakroom/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::new())
-            .map_err(|_| FetchError::Refused { uri: name(), problem: "is no URI that can be fetched" })?;
-        let answer = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| FetchError::Unreachable { uri: name(), cause: innermost(&error) })?;
-        if answer.status() != StatusCode::OK {
-            return Err(FetchError::Status { uri: name(), status: answer.status() });
-        }
-        let fresh_for = fresh_for(answer.headers());
-        match Limited::new(answer.into_body(), MAX_BODY).collect().await {
-            Ok(body) => Ok(Fetched { body: body.to_bytes(), fresh_for }),
-            Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLarge { uri: name() }),
-            Err(error) => Err(FetchError::Unreachable { uri: name(), cause: innermost(&*error) }),
+    async fn answer(&self, request: Request<Full<Bytes>>, uri: &str, most: usize) -> Result<Answered, FetchError> {
+        let unreachable = |cause| FetchError::Unreachable { uri: uri.to_owned(), cause };
+        let answer = self.client.request(request).await.map_err(|error| unreachable(innermost(&error)))?;
+        let (parts, body) = answer.into_parts();
+        match Limited::new(body, most).collect().await {
+            Ok(body) => Ok(Answered { status: parts.status, headers: parts.headers, body: body.to_bytes() }),
+            Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLarge { uri: uri.to_owned(), most }),
+            Err(error) => Err(unreachable(innermost(&*error))),
         }
     }
 }
@@ -174,7 +209,7 @@ impl tower::Service<Name> for GuardedResolver {
             match addresses.iter().find(|found| !address::is_public(found.ip())) {
                 Some(special) if !allow_private_addresses => Err(std::io::Error::other(format!(
                     "`{}` resolves to {}, which is a loopback, private or otherwise special address; set \
-                     `jwks.allow_private_addresses` to fetch from it",
+                     `allow_private_addresses` beside the address that is configured",
                     name.as_str(),
                     special.ip()
                 ))),
