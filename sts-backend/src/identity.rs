@@ -1,6 +1,7 @@
 //! For whom: the workload's platform identity, verified and named.
 
 mod address;
+mod aws_request;
 mod claims;
 #[cfg(test)]
 pub(crate) mod fake_issuer;
@@ -14,6 +15,7 @@ mod sources;
 mod subject;
 mod validity;
 
+pub use aws_request::{AwsRequestSettings, EndpointSettings};
 pub use jwks::IssuerReadiness;
 pub use preset::Platform;
 pub use shared_audience::user_of as user_of_audience;

@@ -37,12 +37,16 @@ pub const fn of(reason: Reason) -> Status {
         | Reason::SubjectTokenExpired
         | Reason::SubjectTokenNotYetValid
         | Reason::SubjectClaimMismatch
+        | Reason::SubjectTokenReplayed
         | Reason::TokenTypeUnsupported
         | Reason::ActorNotPermitted => refused(StatusCode::BAD_REQUEST, "invalid_request"),
         Reason::TargetUnknown | Reason::PolicyDenied => refused(StatusCode::BAD_REQUEST, "invalid_target"),
         Reason::ScopeRefused => refused(StatusCode::BAD_REQUEST, "invalid_scope"),
         Reason::ActorUnknown => refused(StatusCode::UNAUTHORIZED, "invalid_client"),
-        Reason::IssuerKeysUnavailable | Reason::RecordUnavailable | Reason::Overloaded => {
+        Reason::IssuerKeysUnavailable
+        | Reason::PlatformUnavailable
+        | Reason::RecordUnavailable
+        | Reason::Overloaded => {
             Status { http: StatusCode::SERVICE_UNAVAILABLE, error: "temporarily_unavailable", retry_after: Some(1) }
         }
         // Reasons of the edge. This service does not give them; were it to, the request would still be refused.

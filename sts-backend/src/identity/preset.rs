@@ -6,7 +6,7 @@ use token::jws::Algorithm;
 use super::{claims::Claims, name, source::Preset};
 use crate::refusal::Refusal;
 
-mod aws;
+pub(super) mod aws;
 mod entra;
 mod google;
 mod kubernetes;
@@ -59,7 +59,7 @@ impl Preset {
     /// The platform.
     pub fn platform(&self) -> Platform {
         match self {
-            Self::AwsOutbound { .. } => Platform::Aws,
+            Self::AwsOutbound { .. } | Self::AwsSignedRequest(_) => Platform::Aws,
             Self::EntraV1 { .. } | Self::EntraV2 { .. } => Platform::Azure,
             Self::Google { .. } => Platform::Gcp,
             Self::Kubernetes { .. } => Platform::Kubernetes,
@@ -67,7 +67,8 @@ impl Preset {
         }
     }
 
-    /// The exact `iss` values that mean this issuer; the first is the one in its discovery document.
+    /// The exact `iss` values that mean this issuer; the first is the one in its discovery document. None where what proves
+    /// an identity has no `iss`.
     pub fn issuers(&self) -> Vec<String> {
         match self {
             Self::AwsOutbound { issuer, .. } | Self::Kubernetes { issuer, .. } | Self::Oidc { issuer, .. } => {
@@ -76,6 +77,7 @@ impl Preset {
             Self::EntraV1 { tenant } => vec![entra::issuer_v1(tenant)],
             Self::EntraV2 { tenant } => vec![entra::issuer_v2(tenant)],
             Self::Google { .. } => google::ISSUERS.map(str::to_owned).to_vec(),
+            Self::AwsSignedRequest(_) => Vec::new(),
         }
     }
 
@@ -86,29 +88,47 @@ impl Preset {
             Self::EntraV1 { .. } | Self::EntraV2 { .. } | Self::Google { .. } => vec![Algorithm::Rs256],
             Self::Kubernetes { .. } => vec![Algorithm::Rs256, Algorithm::Es256],
             Self::Oidc { algorithms, .. } => algorithms.clone(),
+            Self::AwsSignedRequest(_) => Vec::new(),
         }
     }
 
-    /// Where the keys are published. Fails where the issuer is no URI.
-    pub fn key_location(&self) -> Result<KeyLocation, http::uri::InvalidUri> {
-        Ok(match self {
+    /// Where the keys are published; nothing where there are none. Fails where the issuer is no URI.
+    pub fn key_location(&self) -> Result<Option<KeyLocation>, http::uri::InvalidUri> {
+        Ok(Some(match self {
+            Self::AwsSignedRequest(_) => return Ok(None),
             Self::AwsOutbound { issuer, .. } => KeyLocation::Set(aws::key_set(issuer).parse()?),
             Self::EntraV1 { tenant } => KeyLocation::Set(entra::key_set_v1(tenant).parse()?),
             Self::EntraV2 { tenant } => KeyLocation::Set(entra::key_set_v2(tenant).parse()?),
             Self::Google { .. } => KeyLocation::Set(Uri::from_static(google::KEY_SET)),
             Self::Kubernetes { issuer, .. } | Self::Oidc { issuer, .. } => KeyLocation::Discovery(issuer.clone()),
-        })
+        }))
     }
 
-    /// The path prefix under which this source of the given name makes names. Two sources that share one could pass each
-    /// other's workloads off as their own.
-    pub fn name_prefix(&self, source: &str) -> String {
+    /// The path prefixes under which this source of the given name makes names. Two sources that share one could pass each
+    /// other's workloads off as their own, unless they [speak of the same](Self::names_the_same_as).
+    pub fn name_prefixes(&self, source: &str) -> Vec<String> {
         match self {
-            Self::AwsOutbound { account, .. } => format!("aws/{account}"),
-            Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => format!("azure/{tenant}"),
-            Self::Google { .. } => "gcp".to_owned(),
-            Self::Kubernetes { cluster, .. } => format!("k8s/{cluster}"),
-            Self::Oidc { .. } => format!("oidc/{source}"),
+            Self::AwsOutbound { account, .. } => vec![format!("aws/{account}")],
+            Self::AwsSignedRequest(settings) => {
+                settings.accounts.iter().map(|account| format!("aws/{account}")).collect()
+            }
+            Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => vec![format!("azure/{tenant}")],
+            Self::Google { .. } => vec!["gcp".to_owned()],
+            Self::Kubernetes { cluster, .. } => vec![format!("k8s/{cluster}")],
+            Self::Oidc { .. } => vec![format!("oidc/{source}")],
+        }
+    }
+
+    /// Whether the same name under a shared prefix is the same workload, whichever of the two says it: one tenant's tokens of
+    /// both versions speak of the same objects, and so do the two proofs of one AWS account's roles.
+    pub fn names_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::EntraV1 { .. } | Self::EntraV2 { .. }, Self::EntraV1 { .. } | Self::EntraV2 { .. })
+            | (Self::AwsOutbound { .. }, Self::AwsSignedRequest(_))
+            | (Self::AwsSignedRequest(_), Self::AwsOutbound { .. }) => true,
+            // An account's number is its own in its partition only.
+            (Self::AwsSignedRequest(one), Self::AwsSignedRequest(other)) => one.partition() == other.partition(),
+            _ => false,
         }
     }
 
@@ -116,6 +136,7 @@ impl Preset {
     pub fn check(&self) -> Result<(), String> {
         match self {
             Self::AwsOutbound { account, .. } => aws::check_account(account),
+            Self::AwsSignedRequest(settings) => settings.check(),
             Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => entra::check_tenant(tenant),
             Self::Google { projects } => google::check_projects(projects),
             Self::Kubernetes { issuer, cluster } => kubernetes::check(issuer, cluster),
@@ -130,6 +151,8 @@ impl Preset {
     pub fn identify(&self, source: &str, claims: Claims<'_>) -> Result<Identified, Refusal> {
         match self {
             Self::AwsOutbound { account, .. } => aws::identify(account, claims),
+            // No `iss` leads here.
+            Self::AwsSignedRequest(_) => Err(claims.mismatch("iss", claims.value("iss"), "a source that takes JWTs")),
             Self::EntraV1 { tenant } => entra::identify(tenant, "1.0", claims),
             Self::EntraV2 { tenant } => entra::identify(tenant, "2.0", claims),
             Self::Google { projects } => google::identify(projects, claims),

@@ -10,7 +10,7 @@ use http::Uri;
 use thiserror::Error;
 use token::{jws::Algorithm, spiffe::SpiffeId};
 
-use super::{address, name, preset::KeyLocation, shared_audience};
+use super::{address, aws_request::AwsRequestSettings, name, preset::KeyLocation, shared_audience};
 
 /// The longest audience, in bytes.
 const MAX_AUDIENCE: usize = 1024;
@@ -35,6 +35,8 @@ pub struct SourceSettings {
 pub enum Preset {
     /// AWS IAM outbound identity federation: one issuer for each account.
     AwsOutbound { issuer: String, account: String },
+    /// Requests for `GetCallerIdentity` that callers of listed AWS accounts have signed.
+    AwsSignedRequest(AwsRequestSettings),
     /// Google ID tokens of service accounts. `projects` limits them; empty: any project.
     Google { projects: Vec<String> },
     /// Entra access tokens of version 1.0.
@@ -76,6 +78,11 @@ pub enum SourceError {
          tried; give each of them `actors` of its own, or one of the issuers another name (Kubernetes: `--service-account-issuer`)"
     )]
     SameIssuer { name: String, other: String, issuer: String },
+    #[error(
+        "sources `{name}` and `{other}` both take signed requests to AWS and may serve the same caller: a source is chosen, never \
+         tried; give each of them `actors` of its own, or make them one"
+    )]
+    SameForm { name: String, other: String },
     #[error("sources `{name}` and `{other}` would give workloads the same names, under `{prefix}`")]
     SameNames { name: String, other: String, prefix: String },
     #[error("source `{name}`: `{uri}` {problem}")]
@@ -116,24 +123,30 @@ impl SourceSettings {
         {
             return Err(SourceError::Issuer { name: name(), issuer: issuer.clone() });
         }
+        if let Preset::AwsSignedRequest(AwsRequestSettings { endpoint: Some(endpoint), .. }) = &self.preset
+            && let Some(problem) = uri_problem(&endpoint.uri, endpoint.allow_private_addresses)
+        {
+            return Err(SourceError::KeyAddress { name: name(), uri: endpoint.uri.to_string(), problem });
+        }
         Ok(())
     }
 
-    /// Where the keys come from, by these settings.
-    pub(super) fn key_location(&self) -> Result<KeyLocation, SourceError> {
+    /// Where the keys come from, by these settings; nothing for a platform that publishes none.
+    pub(super) fn key_location(&self) -> Result<Option<KeyLocation>, SourceError> {
         let address_error = |uri: String, problem| SourceError::KeyAddress { name: self.name.clone(), uri, problem };
         let location = match &self.jwks.uri {
-            Some(uri) => KeyLocation::Set(uri.clone()),
+            Some(uri) => Some(KeyLocation::Set(uri.clone())),
             None => {
                 self.preset.key_location().map_err(|_| address_error(self.preset.issuers().concat(), "is no URI"))?
             }
         };
+        let Some(location) = location else { return Ok(None) };
         let reached = match &location {
             KeyLocation::Set(uri) => uri.clone(),
             KeyLocation::Discovery(issuer) => issuer.parse().map_err(|_| address_error(issuer.clone(), "is no URI"))?,
         };
         match uri_problem(&reached, self.jwks.allow_private_addresses) {
-            None => Ok(location),
+            None => Ok(Some(location)),
             Some(problem) => Err(address_error(reached.to_string(), problem)),
         }
     }
@@ -150,12 +163,20 @@ pub fn check_all(all: &[SourceSettings]) -> Result<(), SourceError> {
 
 /// What is wrong between the sources: names, issuers and derived names must be one source's alone.
 fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
-    let (mut names, mut prefixes) = (HashMap::new(), HashMap::new());
+    let mut names = HashMap::new();
+    let mut prefixes: HashMap<String, Vec<&SourceSettings>> = HashMap::new();
     let mut issuers: HashMap<String, Vec<&SourceSettings>> = HashMap::new();
+    let mut requests: Vec<&SourceSettings> = Vec::new();
     for source in all {
         let name = || source.name.clone();
         if names.insert(&source.name, ()).is_some() {
             return Err(SourceError::RepeatedName(name()));
+        }
+        if matches!(source.preset, Preset::AwsSignedRequest(_)) {
+            if let Some(other) = requests.iter().find(|other| other.serves_with(source)) {
+                return Err(SourceError::SameForm { name: name(), other: other.name.clone() });
+            }
+            requests.push(source);
         }
         for issuer in source.preset.issuers() {
             let others = issuers.entry(issuer.clone()).or_default();
@@ -164,13 +185,12 @@ fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
             }
             others.push(source);
         }
-        let prefix = source.preset.name_prefix(&source.name);
-        // One tenant's tokens of both versions speak of the same objects: the same name is the same workload.
-        let entra = matches!(source.preset, Preset::EntraV1 { .. } | Preset::EntraV2 { .. });
-        if let Some(other) = prefixes.insert(prefix.clone(), name())
-            && !entra
-        {
-            return Err(SourceError::SameNames { name: name(), other, prefix });
+        for prefix in source.preset.name_prefixes(&source.name) {
+            let others = prefixes.entry(prefix.clone()).or_default();
+            if let Some(other) = others.iter().find(|other| !other.preset.names_the_same_as(&source.preset)) {
+                return Err(SourceError::SameNames { name: name(), other: other.name.clone(), prefix });
+            }
+            others.push(source);
         }
     }
     Ok(())
@@ -189,7 +209,7 @@ pub(super) fn uri_problem(uri: &Uri, allow_private_addresses: bool) -> Option<&'
     let literal: Option<IpAddr> = host.parse().ok();
     if literal.is_some_and(|literal| !address::is_public(literal)) && !allow_private_addresses {
         return Some(
-            "is a loopback, private or otherwise special address; set `jwks.allow_private_addresses` to fetch from it",
+            "is a loopback, private or otherwise special address; set `allow_private_addresses` beside it if it is meant",
         );
     }
     None

@@ -7,10 +7,12 @@ use token::{spiffe::SpiffeId, token_type::TokenType};
 use super::{
     name,
     preset::{Identified, Platform},
-    sources::{Source, Sources},
+    source::SourceSettings,
+    sources::Sources,
 };
 use crate::{actor::VerifiedActor, refusal::Refusal, request::TokenRequest};
 
+mod aws_request;
 mod jwt;
 
 /// For whom a token is asked, verified. Made by its verification alone.
@@ -38,13 +40,14 @@ impl VerifiedSubject {
             TokenType::Jwt | TokenType::IdToken | TokenType::AccessToken => {
                 jwt::verify(sources, asker, request.subject_token(), now).await
             }
+            TokenType::Aws4Request => aws_request::verify(sources, asker, request, now).await,
         }
     }
 
     /// The subject that `source` vouches for, with everything checked that makes it vouch.
     fn vouched(
         sources: &Sources,
-        source: &Source,
+        source: &SourceSettings,
         issuer: String,
         identified: Identified,
         expires_at: u64,
@@ -52,8 +55,8 @@ impl VerifiedSubject {
         let Identified { segments, subject, attributes } = identified;
         Ok(Self {
             name: name::derive(sources.trust_domain(), &segments)?,
-            source: source.settings.name.clone(),
-            platform: source.settings.preset.platform(),
+            source: source.name.clone(),
+            platform: source.preset.platform(),
             issuer,
             subject,
             attributes,

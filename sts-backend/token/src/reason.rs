@@ -62,8 +62,12 @@ reasons! {
     SubjectTokenNotYetValid = "subject_token_not_yet_valid",
     /// A claim that the trust source pins is absent or has another value.
     SubjectClaimMismatch = "subject_claim_mismatch",
+    /// The credential is good once, or for its first user, and has been used.
+    SubjectTokenReplayed = "subject_token_replayed",
     /// The issuer's keys could not be fetched and none are held.
     IssuerKeysUnavailable = "issuer_keys_unavailable",
+    /// The platform that must say whose the credential is could not be asked.
+    PlatformUnavailable = "platform_unavailable",
     /// The destination asked for is not one this STS issues tokens for.
     TargetUnknown = "target_unknown",
     /// The scope asked for is not one that policy grants.

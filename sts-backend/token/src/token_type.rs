@@ -14,11 +14,16 @@ pub enum TokenType {
     IdToken,
     /// A JWT whose meaning the two sides have agreed on.
     Jwt,
+    /// A request to AWS's `GetCallerIdentity` that the workload has signed and somebody else is to send. Read, never issued.
+    Aws4Request,
 }
 
 impl TokenType {
     /// Every type, for messages that list what was expected.
-    pub const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Jwt];
+    pub const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::Jwt, Self::Aws4Request];
+
+    /// The types that can be asked for. An AWS request is its signer's alone: nobody can issue one.
+    pub const ISSUED: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Jwt];
 
     /// The URN.
     pub const fn urn(self) -> &'static str {
@@ -26,6 +31,7 @@ impl TokenType {
             Self::AccessToken => "urn:ietf:params:oauth:token-type:access_token",
             Self::IdToken => "urn:ietf:params:oauth:token-type:id_token",
             Self::Jwt => "urn:ietf:params:oauth:token-type:jwt",
+            Self::Aws4Request => "urn:ietf:params:aws:token-type:aws4_request",
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) async fn verify(
     check_audience(claims.value("aud"), &source.settings.audience)?;
     let expires_at = validity::check(claims, now)?;
     let identified = source.settings.preset.identify(&source.settings.name, claims)?;
-    VerifiedSubject::vouched(sources, source, claims.text("iss")?.to_owned(), identified, expires_at)
+    VerifiedSubject::vouched(sources, &source.settings, claims.text("iss")?.to_owned(), identified, expires_at)
 }
 
 fn check_header(header: &Header, source: &Source) -> Result<(), Refusal> {
