@@ -1,6 +1,6 @@
 //! One reading of a request's headers: what a decision needs of them, and what must be removed.
 
-use token::{jws::MAX_TOKEN_LENGTH, reason::Reason};
+use token::{jws::MAX_TOKEN_LENGTH, reason::Reason, token_type::TokenType};
 
 use crate::{
     config::{ExchangeRoute, SubjectSource},
@@ -172,7 +172,11 @@ pub fn check_form(token: &str, route: &ExchangeRoute) -> Result<(), Refusal> {
         let (got, wanted) = (format!("{} bytes", token.len()), format!("at most {MAX_TOKEN_LENGTH} bytes"));
         return Err(Refusal::new(Reason::SubjectTokenTooLarge).claim(header).got(&got).wanted(&wanted));
     }
-    if token.bytes().all(is_token_byte) { Ok(()) } else { Err(malformed(header)) }
+    match route.facts().subject_token_type {
+        _ if token.bytes().all(is_token_byte) => Ok(()),
+        TokenType::Aws4Request => Err(malformed(header).wanted("the signed request, as JSON in base64url")),
+        _ => Err(malformed(header)),
+    }
 }
 
 fn malformed(header: &str) -> Refusal {

@@ -268,11 +268,11 @@ impl Flow {
 }
 
 /// Whether the STS can be said to work: it answered, and with something else than that it cannot. An answer that is of no use
-/// to one route says nothing of the others, nor does one issuer whose keys cannot be had.
+/// to one route says nothing of the others, nor does one issuer whose keys cannot be had or one platform that does not answer.
 fn answered(status: Option<u16>, judged: &Result<Accepted, Refusal>) -> bool {
-    use Reason::{IssuerKeysUnavailable, Overloaded, RecordUnavailable, StsUnavailable};
+    use Reason::{IssuerKeysUnavailable, Overloaded, PlatformUnavailable, RecordUnavailable, StsUnavailable};
     match judged.as_ref().map_err(Refusal::reason) {
-        Ok(_) | Err(Some(IssuerKeysUnavailable)) => true,
+        Ok(_) | Err(Some(IssuerKeysUnavailable | PlatformUnavailable)) => true,
         Err(Some(StsUnavailable | Overloaded | RecordUnavailable)) => false,
         Err(_) => status.is_some_and(|status| status < 500),
     }

@@ -51,6 +51,15 @@ fn exactly_one_bearer_token_is_taken() {
 }
 
 #[test]
+fn a_signed_request_is_taken_in_base64url_and_its_sender_told_so() {
+    let route = route(r#","subject_token_type":"urn:ietf:params:aws:token-type:aws4_request""#);
+    assert!(check_form("eyJtZXRob2QiOiJQT1NUIn0", &route).is_ok());
+    let refusal = check_form("%7B%22method%22%3A%22POST%22%7D", &route).unwrap_err();
+    assert_eq!(refusal.reason(), Some(Reason::SubjectTokenMalformed));
+    assert!(format!("{refusal:?}").contains("base64url"), "{refusal:?}");
+}
+
+#[test]
 fn another_header_is_taken_whole() {
     let settings = r#","subject":{"header":{"name":"x-native"}}"#;
     assert_eq!(token(&[("x-native", "tok")], settings).as_deref(), Ok("tok"));

@@ -128,16 +128,19 @@ fn answers_that_are_of_no_use_to_one_route_do_not_keep_others_from_asking() {
 }
 
 #[test]
-fn one_issuer_whose_keys_cannot_be_had_does_not_keep_others_from_asking() {
-    let mut worker = Worker::alone();
-    let body = br#"{"error":"invalid_request","reason":"issuer_keys_unavailable"}"#;
-    for call in 0..50_u32 {
-        worker.parks(call, &format!("t-{call}"), START);
-        let ask = worker.ask(START);
-        worker.answer(ask.id, Answer { status: Some(503), decision_id: None, body }, START).unwrap();
+fn one_platform_or_issuer_that_cannot_be_asked_does_not_keep_others_from_asking() {
+    for reason in ["issuer_keys_unavailable", "platform_unavailable"] {
+        let mut worker = Worker::alone();
+        let body = format!(r#"{{"error":"temporarily_unavailable","reason":"{reason}"}}"#);
+        for call in 0..50_u32 {
+            worker.parks(call, &format!("t-{call}"), START);
+            let ask = worker.ask(START);
+            let answer = Answer { status: Some(503), decision_id: None, body: body.as_bytes() };
+            worker.answer(ask.id, answer, START).unwrap();
+        }
+        assert!(matches!(worker.arrive(99, "r1", &get("t"), START), Verdict::Park { .. }), "{reason}");
+        worker.ask(START);
     }
-    assert!(matches!(worker.arrive(99, "r1", &get("t"), START), Verdict::Park { .. }));
-    worker.ask(START);
 }
 
 #[test]
