@@ -7,6 +7,8 @@
 //! | `POST /CLOUD/rotate` | sign with a new key from now on; `?drop=true` also stops publishing the old ones |
 //! | `POST /CLOUD/outage?on=true` | keys and discovery answer 503 until `?on=false` |
 //! | `GET /CLOUD/requests` | how often each of them was asked for |
+//!
+//! AWS itself, which is asked rather than verified against, is on the same server: see [`aws`].
 
 pub mod cloud;
 mod keys;
@@ -28,7 +30,7 @@ use axum::{
 use serde_json::json;
 
 use crate::{
-    Result, clock,
+    Result, aws, clock,
     pki::Pki,
     server::{Server, bind},
 };
@@ -71,7 +73,8 @@ impl Clouds {
             .route("/{cloud}/outage", post(outage))
             .route("/{cloud}/requests", get(requests))
             .route("/{cloud}/{*document}", get(document))
-            .with_state(state);
+            .with_state(state)
+            .merge(aws::router());
         Ok(Self { server: Server::tls(listener, router, pki, "clouds")? })
     }
 
