@@ -45,6 +45,9 @@ mod https_app;
 /// Who may ask the STS, asked directly.
 mod sts;
 
+/// AWS's signed requests.
+mod aws;
+
 /// Clients that others wrote.
 mod interop;
 
