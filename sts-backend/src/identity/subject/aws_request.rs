@@ -52,7 +52,8 @@ fn refuse_replay(replayed: Replayed) -> Refusal {
     match replayed {
         Replayed::Used => refuse("used before", "sign anew for every exchange, or have the audience header signed too"),
         Replayed::ByAnother => refuse("used by another caller", "sign anew for every proxy that is called"),
-        Replayed::Full => Refusal::new(Reason::Overloaded, "no more signed requests can be remembered")
+        // This source's trouble, and not that of the whole service.
+        Replayed::Full => Refusal::new(Reason::PlatformUnavailable, "no more signed requests can be remembered")
             .claim("subject_token signature")
             .got("one more")
             .wanted("fewer within five minutes"),
