@@ -34,7 +34,7 @@ pub(super) async fn verify(
         .replays()
         .claim(signed.signature, asker.proxy(), uses, (signed.expires_at(), now))
         .map_err(refuse_replay)?;
-    let caller = source.sts.ask(&signed).await?;
+    let caller = source.sts.ask(&signed, asker).await?;
     claim.keep();
     let identified = caller::identify(&source.aws, &caller)?;
     let issuer = format!("https://{}", signed.host);

@@ -17,13 +17,17 @@ fn signed() -> SignedRequest {
     SignedRequest::check(&presented, &sample::settings(), addressee, SIGNED_AT).unwrap()
 }
 
+fn stranger() -> VerifiedActor {
+    VerifiedActor::for_tests(None)
+}
+
 fn sts(aws: &FakeIssuer) -> AwsSts {
     let fetcher = Fetcher::for_calls(read_authorities(aws.ca_pem.as_bytes()).unwrap(), true).unwrap();
     AwsSts::new(fetcher, Some(aws.url.parse().unwrap()))
 }
 
 async fn refused(sts: &AwsSts) -> (Reason, String) {
-    let refusal = sts.ask(&signed()).await.unwrap_err();
+    let refusal = sts.ask(&signed(), &stranger()).await.unwrap_err();
     assert!(refusal.claim_name().is_some() && refusal.wanted_value().is_some() && refusal.advice().is_some());
     (refusal.reason(), refusal.got_value().unwrap().to_owned())
 }
@@ -33,7 +37,7 @@ async fn aws_s_word_is_taken() {
     let aws = FakeIssuer::start().await;
     let arn = "arn:aws:sts::123456789012:assumed-role/app-role/i-0abc";
     aws.serve("/", sample::answer(arn, "AROAEXAMPLEID:i-0abc", "123456789012"));
-    assert_eq!(sts(&aws).ask(&signed()).await.unwrap().arn, arn);
+    assert_eq!(sts(&aws).ask(&signed(), &stranger()).await.unwrap().arn, arn);
     assert_eq!(aws.hits("/"), 1);
 }
 
@@ -97,21 +101,26 @@ async fn calls_of_one_source_are_bounded_and_what_is_beyond_is_told_at_once() {
     aws.serve("/", sample::answer(arn, "AROAEXAMPLEID:i-0abc", "123456789012"));
     let gate = aws.hold();
     let sts = std::sync::Arc::new(sts(&aws));
-    let calls: Vec<_> = (0..CALLS + WAITING)
+    let size = FOR_STRANGERS.0 + FOR_STRANGERS.1;
+    let calls: Vec<_> = (0..size)
         .map(|_| {
             let sts = std::sync::Arc::clone(&sts);
-            tokio::spawn(async move { sts.ask(&signed()).await })
+            tokio::spawn(async move { sts.ask(&signed(), &stranger()).await })
         })
         .collect();
-    while sts.places.available_permits() > 0 {
+    while sts.strangers.places.available_permits() > 0 {
         tokio::task::yield_now().await;
     }
     let (reason, cause) = refused(&sts).await;
-    assert_eq!((reason, cause.as_str()), (Reason::PlatformUnavailable, "128 calls under way"));
-    assert!(aws.hits("/") <= CALLS);
-    gate.add_permits(CALLS + WAITING + 1);
+    assert_eq!((reason, cause.as_str()), (Reason::PlatformUnavailable, "32 calls under way"));
+    assert!(aws.hits("/") <= FOR_STRANGERS.0);
+    // However many strangers wait, a proxy's turn comes.
+    let proxy = VerifiedActor::for_tests(Some("spiffe://td.test/edge"));
+    assert_eq!(sts.proxies.calls.available_permits(), FOR_PROXIES.0);
+    gate.add_permits(size + 2);
+    assert!(sts.ask(&signed(), &proxy).await.is_ok());
     for call in calls {
         assert!(call.await.unwrap().is_ok());
     }
-    assert!(sts.ask(&signed()).await.is_ok());
+    assert!(sts.ask(&signed(), &stranger()).await.is_ok());
 }

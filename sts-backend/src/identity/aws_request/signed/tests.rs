@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -248,6 +249,19 @@ fn vault_s_clients_always_sign_whom_they_mean() {
     let lenient = AwsRequestSettings { allow_unsigned_audience: true, ..sample::settings() };
     let claim = "header x-vault-aws-iam-server-id".to_owned();
     assert_eq!(refused(check_at(&request, &lenient, NOW)), (Reason::SubjectAudienceMismatch, claim));
+}
+
+proptest! {
+    #[test]
+    fn no_text_in_it_makes_it_panic(
+        url in "(https://)?(sts.us-east-2.amazonaws.com)?[a-z/?#@:é]{0,12}",
+        name in "(host|x-amz-date|Authorization|accept)?[a-z é-]{0,3}",
+        value in "(AWS4-HMAC-SHA256 )?[A-Za-z0-9/=,; é]{0,60}",
+    ) {
+        let request = with_header(set(&sample::google(), "url", &url), &name, &value);
+        _ = check(&request);
+        _ = check(&with_header(sample::google(), &name, &value));
+    }
 }
 
 #[test]
