@@ -3,6 +3,7 @@
 mod address;
 pub mod assertion;
 mod audience;
+mod aws_request;
 mod claims;
 #[cfg(test)]
 pub(crate) mod fake_issuer;
@@ -19,6 +20,7 @@ mod subject;
 pub(crate) mod token_review;
 mod validity;
 
+pub use aws_request::{AwsRequestSettings, EndpointSettings};
 pub use jwks::IssuerReadiness;
 pub(crate) use preset::managed;
 pub use preset::{

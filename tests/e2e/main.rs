@@ -60,6 +60,9 @@ mod review;
 /// Opaque tokens, and the server that is asked about them.
 mod introspection;
 
+/// AWS's signed requests.
+mod aws;
+
 /// Clients that others wrote.
 mod interop;
 

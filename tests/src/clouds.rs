@@ -10,6 +10,8 @@
 //! | `GET /CLOUD/requests` | how often each of them was asked for |
 //! | `/kubernetes/apis/...` | the cluster's API server: see [`api_server`] |
 //! | `/introspection/...` | a server of opaque tokens: see [`introspection`] |
+//!
+//! AWS itself, which is asked rather than verified against, is on the same server: see [`aws`].
 
 pub mod api_server;
 pub mod cloud;
@@ -33,7 +35,7 @@ use axum::{
 use serde_json::json;
 
 use crate::{
-    Result, clock,
+    Result, aws, clock,
     pki::Pki,
     server::{Server, bind},
 };
@@ -84,7 +86,8 @@ impl Clouds {
             .route("/{cloud}/{*document}", get(document))
             .merge(api_server::router())
             .with_state(state)
-            .merge(introspection::router());
+            .merge(introspection::router())
+            .merge(aws::router());
         Ok(Self { server: Server::tls(listener, router, pki, "clouds")? })
     }
 

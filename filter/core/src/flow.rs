@@ -265,7 +265,7 @@ impl Flow {
             Known::Nothing => {}
         }
         if let (Subject::Token(token), Some(header)) = (subject, route.subject_header()) {
-            check_form(token, header)?;
+            check_form(token, header, route.facts().subject_token_type)?;
         }
         if !self.pending.has(&probe)
             && let Some(shared) = self.shared.as_ref().filter(|_| matches!(subject, Subject::Token(_)))

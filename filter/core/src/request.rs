@@ -1,6 +1,6 @@
 //! One reading of a request's headers: what a decision needs of them, and what must be removed.
 
-use token::{jws::MAX_TOKEN_LENGTH, reason::Reason};
+use token::{jws::MAX_TOKEN_LENGTH, reason::Reason, token_type::TokenType};
 
 use crate::{
     config::{ExchangeRoute, SubjectSource},
@@ -167,7 +167,7 @@ impl<'h> Reading<'h> {
 ///
 /// # Errors
 /// The refusal, which names the header and never the token.
-pub fn check_form(token: &str, header: &str) -> Result<(), Refusal> {
+pub fn check_form(token: &str, header: &str, kind: TokenType) -> Result<(), Refusal> {
     // Envoy joins repeated headers of some names, `authorization` among them, into one list.
     if token.contains(',') {
         return Err(Refusal::new(Reason::SubjectTokenDuplicated).claim(header).got("a list").wanted("1"));
@@ -176,7 +176,11 @@ pub fn check_form(token: &str, header: &str) -> Result<(), Refusal> {
         let (got, wanted) = (format!("{} bytes", token.len()), format!("at most {MAX_TOKEN_LENGTH} bytes"));
         return Err(Refusal::new(Reason::SubjectTokenTooLarge).claim(header).got(&got).wanted(&wanted));
     }
-    if token.bytes().all(is_token_byte) { Ok(()) } else { Err(malformed(header)) }
+    match kind {
+        _ if token.bytes().all(is_token_byte) => Ok(()),
+        TokenType::Aws4Request => Err(malformed(header).wanted("the signed request, as JSON in base64url")),
+        _ => Err(malformed(header)),
+    }
 }
 
 fn malformed(header: &str) -> Refusal {

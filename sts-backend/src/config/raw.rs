@@ -99,6 +99,7 @@ pub(super) enum RawPreset {
         issuer: String,
         account: String,
     },
+    AwsSignedRequest(RawAwsSignedRequest),
     Google {
         #[serde(default)]
         projects: Vec<String>,
@@ -193,6 +194,31 @@ pub(super) struct RawClient {
     pub bearer_token_file: Option<PathBuf>,
     pub client_id: Option<String>,
     pub secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAwsSignedRequest {
+    #[serde(default)]
+    pub accounts: Vec<String>,
+    #[serde(default)]
+    pub regions: Vec<String>,
+    #[serde(default)]
+    pub role_ids: Vec<String>,
+    #[serde(default)]
+    pub allow_users: bool,
+    #[serde(default)]
+    pub allow_unsigned_audience: bool,
+    pub endpoint: Option<RawEndpoint>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawEndpoint {
+    pub uri: String,
+    pub ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub allow_private_addresses: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]

@@ -16,6 +16,8 @@ use crate::identity::{
 mod cluster;
 mod server;
 
+mod aws_request;
+
 const NAME: &str = "a name of letters, digits, `-`, `.` and `_`";
 
 pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<SourceSettings> {
@@ -39,6 +41,12 @@ pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<Sourc
         }
         let jwks = jwks(checker, &format!("{at}.jwks"), source.jwks);
         let Some(preset) = preset(checker, &format!("{at}.preset"), source.preset) else { continue };
+        if matches!(preset, Preset::AwsSignedRequest(_))
+            && jwks.as_ref().is_some_and(|jwks| *jwks != JwksSettings::default())
+        {
+            let expected = "no keys: AWS is asked, not verified against";
+            checker.wrong(format!("{at}.jwks"), "settings of keys", expected, "set `endpoint` of the preset instead");
+        }
         let issuer = preset.issuer();
         if audience.as_deref() == Some(issuer.as_str()) {
             let found = format!("`{issuer}`, the issuer's own name");
@@ -163,6 +171,9 @@ fn preset(checker: &mut Checker<'_>, at: &str, raw: RawPreset) -> Option<Preset>
                 checker.wrong(at, format!("`{account}`"), "an AWS account ID, 12 digits in quotes", "correct it");
             }
             Some(Preset::AwsOutbound { issuer: issuer.filter(|_| digits)?, account })
+        }
+        RawPreset::AwsSignedRequest(raw) => {
+            aws_request::check(checker, &format!("{at}.aws_signed_request"), raw).map(Preset::AwsSignedRequest)
         }
         RawPreset::Google { projects } => Some(Preset::Google { projects }),
         RawPreset::EntraV1 { tenant } => {

@@ -212,6 +212,41 @@ fn a_source_may_vouch_to_some_proxies_only() {
 }
 
 #[test]
+fn a_source_of_signed_requests_knows_its_accounts_and_regions() {
+    let outbound = crate::fixture::EXAMPLE.lines().find(|line| line.contains("preset: { aws_outbound")).unwrap();
+    let with = |settings: &str| {
+        let preset = format!("    preset: {{ aws_signed_request: {settings} }}");
+        findings(|fixture| fixture.edit(outbound, &preset))
+    };
+    let good = r#"accounts: ["123456789012"], regions: [eu-central-1]"#;
+    assert_eq!(with(&format!("{{ {good} }}")), []);
+    let endpoint = "endpoint: { uri: \"https://10.0.0.9\", ca_file: tls/ca.crt, allow_private_addresses: true }";
+    assert_eq!(with(&format!("{{ {good}, {endpoint}, allow_unsigned_audience: true, role_ids: [AROAEXAMPLE] }}")), []);
+    for (settings, path, words) in [
+        ("{ regions: [eu-central-1] }".to_owned(), "", "`accounts` is empty"),
+        (r#"{ accounts: ["123456789012"] }"#.to_owned(), "", "`regions` is empty"),
+        (r#"{ accounts: ["1"], regions: [eu-central-1] }"#.to_owned(), "", "12 digits"),
+        (r#"{ accounts: ["123456789012"], regions: [europe] }"#.to_owned(), "", "no region"),
+        (r#"{ accounts: ["123456789012"], regions: [a, a] }"#.to_owned(), ".regions", "twice"),
+        (format!("{{ {good}, endpoint: {{ uri: \"http://vpce.test\" }} }}"), ".endpoint.uri", "https"),
+        (
+            format!("{{ {good}, endpoint: {{ uri: \"https://vpce.test\", ca_file: no.crt }} }}"),
+            ".endpoint.ca_file",
+            "no.crt",
+        ),
+    ] {
+        let found = with(&settings);
+        assert_eq!(found.len(), 1, "{settings}: {}", finding::lines(&found));
+        assert_eq!(found[0].path, format!("sources[0].preset.aws_signed_request{path}"), "{settings}");
+        assert!(found[0].to_string().contains(words), "{settings}: {}", found[0]);
+    }
+    let private = with(&format!("{{ {good}, endpoint: {{ uri: \"https://10.0.0.9\" }} }}"));
+    assert!(finding::lines(&private).contains("private"), "{}", finding::lines(&private));
+    let keys = with(&format!("{{ {good} }} }}\n    jwks: {{ uri: \"https://keys.test\""));
+    assert_eq!(keys[0].path, "sources[0].jwks", "{}", finding::lines(&keys));
+}
+
+#[test]
 fn a_key_that_is_another_certificates_is_named() {
     let found = findings(|fixture| fixture.write("tls/sts.key", fixture.authority.issue(&[]).key));
     assert_eq!(found.len(), 2, "{}", finding::lines(&found));

@@ -38,6 +38,7 @@ pub const fn of(reason: Reason) -> Status {
         | Reason::SubjectTokenNotYetValid
         | Reason::SubjectClaimMismatch
         | Reason::SubjectRevoked
+        | Reason::SubjectTokenReplayed
         | Reason::TokenTypeUnsupported
         | Reason::ActorNotPermitted => refused(StatusCode::BAD_REQUEST, "invalid_request"),
         Reason::TargetUnknown | Reason::PolicyDenied => refused(StatusCode::BAD_REQUEST, "invalid_target"),

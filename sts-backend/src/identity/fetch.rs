@@ -27,14 +27,11 @@ use thiserror::Error;
 
 use super::{address, source::uri_problem};
 
-/// The most bytes that are read of one answer.
-pub const MAX_BODY: usize = 256 * 1024;
+/// What a document that an issuer publishes may take.
+pub const DOCUMENT: Bounds = Bounds { body: 256 * 1024, time: Duration::from_secs(5) };
 
-/// How long a fetch may take from the first step to the last byte.
-pub const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a connection may be kept that nothing is asked on.
-const IDLE: Duration = Duration::from_secs(10);
+/// For how long connections are kept open between calls. A second less than servers usually do.
+const IDLE: Duration = Duration::from_secs(4);
 
 /// Why nothing was fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -43,17 +40,26 @@ pub enum FetchError {
     Refused { uri: String, problem: &'static str },
     #[error("`{uri}` could not be reached: {cause}")]
     Unreachable { uri: String, cause: String },
-    #[error("`{uri}` did not answer within {} s", TIMEOUT.as_secs())]
-    TimedOut { uri: String },
+    #[error("`{uri}` did not answer within {} s", within.as_secs())]
+    TimedOut { uri: String, within: Duration },
     #[error("`{uri}` answered {status}; 200 was expected (redirects are not followed)")]
     Status { uri: String, status: StatusCode },
-    #[error("`{uri}` answered with more than {MAX_BODY} bytes")]
-    TooLarge { uri: String },
+    #[error("`{uri}` answered with more than {most} bytes")]
+    TooLarge { uri: String, most: usize },
 }
 
-/// An answer, whatever its status.
+/// What one call may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The most bytes that are read of the answer.
+    pub body: usize,
+    /// How long it may take from the first step to the last byte.
+    pub time: Duration,
+}
+
+/// An answer of any status.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Answered {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -69,7 +75,7 @@ pub struct Fetched {
     pub date: Option<u64>,
 }
 
-/// Fetches for one issuer.
+/// Fetches for one issuer, or asks one platform.
 #[derive(Clone)]
 pub struct Fetcher {
     client: Client<HttpsConnector<HttpConnector<GuardedResolver>>, Full<Bytes>>,
@@ -77,9 +83,9 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// A fetcher that believes `authorities` alone.
+    /// A fetcher that believes `authorities` alone. Its connections are used once: one that is kept between fetches minutes
+    /// apart has gone stale.
     pub fn new(authorities: RootCertStore, allow_private_addresses: bool) -> Result<Self, rustls::Error> {
-        // A connection kept between fetches minutes apart is one that has gone stale.
         Self::keeping(0, authorities, allow_private_addresses)
     }
 
@@ -96,7 +102,7 @@ impl Fetcher {
             .with_no_client_auth();
         let mut tcp = HttpConnector::new_with_resolver(GuardedResolver { allow_private_addresses });
         tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(TIMEOUT));
+        tcp.set_connect_timeout(Some(DOCUMENT.time));
         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(idle)
@@ -108,44 +114,40 @@ impl Fetcher {
 
     /// The JSON document at `uri`.
     pub async fn fetch(&self, uri: &Uri) -> Result<Fetched, FetchError> {
+        let name = || uri.to_string();
         let request = Request::get(uri)
             .header(header::ACCEPT, "application/json")
             .body(Full::default())
-            .map_err(|_| FetchError::Refused { uri: uri.to_string(), problem: "is no URI that can be fetched" })?;
-        let answer = self.send(request).await?;
-        if answer.status != StatusCode::OK {
-            return Err(FetchError::Status { uri: uri.to_string(), status: answer.status });
+            .map_err(|_| FetchError::Refused { uri: name(), problem: "is no URI that can be fetched" })?;
+        let Answered { status, headers, body } = self.send(request, DOCUMENT).await?;
+        if status != StatusCode::OK {
+            return Err(FetchError::Status { uri: name(), status });
         }
-        Ok(Fetched { fresh_for: fresh_for(&answer.headers), date: date(&answer.headers), body: answer.body })
+        Ok(Fetched { body, fresh_for: fresh_for(&headers), date: date(&headers) })
     }
 
-    /// The answer to `request`, with any status: redirects too are answers. Errors name the address, and nothing else of
-    /// the request.
-    pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, FetchError> {
-        let uri = request.uri().clone();
-        if let Some(problem) = uri_problem(&uri, self.allow_private_addresses) {
-            return Err(FetchError::Refused { uri: uri.to_string(), problem });
+    /// Sends `request` to the address it has. Redirects are answers like any other.
+    pub async fn send(&self, mut request: Request<Full<Bytes>>, bounds: Bounds) -> Result<Answered, FetchError> {
+        let uri = request.uri().to_string();
+        if let Some(problem) = uri_problem(request.uri(), self.allow_private_addresses) {
+            return Err(FetchError::Refused { uri, problem });
         }
         let agent = HeaderValue::from_static(concat!("cloakroom/", env!("CARGO_PKG_VERSION")));
         request.headers_mut().insert(header::USER_AGENT, agent);
-        match tokio::time::timeout(TIMEOUT, self.answer(request, &uri)).await {
+        match tokio::time::timeout(bounds.time, self.answer(request, &uri, bounds.body)).await {
             Ok(answer) => answer,
-            Err(_) => Err(FetchError::TimedOut { uri: uri.to_string() }),
+            Err(_) => Err(FetchError::TimedOut { uri, within: bounds.time }),
         }
     }
 
-    async fn answer(&self, request: Request<Full<Bytes>>, uri: &Uri) -> Result<Answer, FetchError> {
-        let name = || uri.to_string();
-        let answer = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| FetchError::Unreachable { uri: name(), cause: innermost(&error) })?;
-        let (head, body) = answer.into_parts();
-        match Limited::new(body, MAX_BODY).collect().await {
-            Ok(body) => Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() }),
-            Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLarge { uri: name() }),
-            Err(error) => Err(FetchError::Unreachable { uri: name(), cause: innermost(&*error) }),
+    async fn answer(&self, request: Request<Full<Bytes>>, uri: &str, most: usize) -> Result<Answered, FetchError> {
+        let unreachable = |cause| FetchError::Unreachable { uri: uri.to_owned(), cause };
+        let answer = self.client.request(request).await.map_err(|error| unreachable(innermost(&error)))?;
+        let (parts, body) = answer.into_parts();
+        match Limited::new(body, most).collect().await {
+            Ok(body) => Ok(Answered { status: parts.status, headers: parts.headers, body: body.to_bytes() }),
+            Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLarge { uri: uri.to_owned(), most }),
+            Err(error) => Err(unreachable(innermost(&*error))),
         }
     }
 }

@@ -21,7 +21,7 @@ use self::{
     credential::{Credential, CredentialError},
     memory::Memory,
 };
-use super::fetch::{FetchError, Fetcher};
+use super::fetch::{DOCUMENT, FetchError, Fetcher};
 use crate::refusal::Refusal;
 
 pub mod credential;
@@ -148,7 +148,7 @@ impl<A: Clone> Inquiry<A> {
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(question.content_type));
         headers.insert(header::AUTHORIZATION, self.settings.credential.authorization().await?);
-        let answer = self.fetcher.send(request).await?;
+        let answer = self.fetcher.send(request, DOCUMENT).await?;
         if answer.status != question.answered {
             return Err(Trouble::Status { uri: uri.clone(), status: answer.status });
         }

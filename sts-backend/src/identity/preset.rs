@@ -15,7 +15,7 @@ use super::{
 };
 use crate::refusal::Refusal;
 
-mod aws;
+pub(super) mod aws;
 mod entra;
 pub mod github;
 mod google;
@@ -85,7 +85,7 @@ impl Preset {
     /// The platform.
     pub fn platform(&self) -> Platform {
         match self {
-            Self::AwsOutbound { .. } => Platform::Aws,
+            Self::AwsOutbound { .. } | Self::AwsSignedRequest(_) => Platform::Aws,
             Self::EntraV1 { .. } | Self::EntraV2 { .. } => Platform::Azure,
             Self::Google { .. } | Self::GoogleServiceAccount { .. } => Platform::Gcp,
             Self::Github(_) => Platform::Github,
@@ -112,7 +112,8 @@ impl Preset {
         }
     }
 
-    /// The exact `iss` values by which a JWT is one of this issuer; the first is the one in its discovery document.
+    /// The exact `iss` values by which a JWT is one of this issuer; the first is the one in its discovery document. None
+    /// where what proves an identity has no `iss`.
     pub fn issuers(&self) -> Vec<String> {
         match self {
             Self::AwsOutbound { issuer, .. } | Self::Kubernetes { issuer, .. } | Self::Oidc { issuer, .. } => {
@@ -121,7 +122,7 @@ impl Preset {
             Self::EntraV1 { tenant } => vec![entra::issuer_v1(tenant)],
             Self::EntraV2 { tenant } => vec![entra::issuer_v2(tenant)],
             Self::Google { .. } => google::ISSUERS.map(str::to_owned).to_vec(),
-            Self::Introspection(_) => Vec::new(),
+            Self::Introspection(_) | Self::AwsSignedRequest(_) => Vec::new(),
             Self::GoogleServiceAccount { accounts, .. } => accounts.clone(),
             Self::Github(jobs) => vec![jobs.issuer.clone()],
             Self::Spiffe { trust_domain } => vec![spiffe::issuer(trust_domain)],
@@ -140,7 +141,7 @@ impl Preset {
             Self::Spiffe { .. } => spiffe::ALGORITHMS.to_vec(),
             Self::Kubernetes { .. } => vec![Algorithm::Rs256, Algorithm::Es256],
             Self::Oidc { algorithms, .. } => algorithms.clone(),
-            Self::Introspection(_) => Vec::new(),
+            Self::Introspection(_) | Self::AwsSignedRequest(_) => Vec::new(),
         }
     }
 
@@ -191,21 +192,24 @@ impl Preset {
             Self::Github(jobs) => KeyLocation::Set(github::key_set(&jobs.issuer).parse()?),
             Self::Kubernetes { issuer, .. } | Self::Oidc { issuer, .. } => KeyLocation::Discovery(issuer.clone()),
             Self::Spiffe { trust_domain } => KeyLocation::Discovery(spiffe::issuer(trust_domain)),
-            Self::Introspection(_) => return Ok(None),
+            Self::Introspection(_) | Self::AwsSignedRequest(_) => return Ok(None),
         }))
     }
 
-    /// The path prefix under which this source of the given name makes names. Two sources that share one could pass each
-    /// other's workloads off as their own.
-    pub fn name_prefix(&self, source: &str) -> String {
+    /// The path prefixes under which this source of the given name makes names. Two sources that share one could pass each
+    /// other's workloads off as their own, unless they [speak of the same](Self::names_the_same_as).
+    pub fn name_prefixes(&self, source: &str) -> Vec<String> {
         match self {
-            Self::AwsOutbound { account, .. } => format!("aws/{account}"),
-            Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => format!("azure/{tenant}"),
-            Self::Google { .. } | Self::GoogleServiceAccount { .. } => "gcp".to_owned(),
-            Self::Github(jobs) => github::name_prefix(&jobs.issuer),
-            Self::Spiffe { trust_domain } => spiffe::issuer(trust_domain),
-            Self::Kubernetes { cluster, .. } => format!("k8s/{cluster}"),
-            Self::Oidc { .. } | Self::Introspection(_) => format!("oidc/{source}"),
+            Self::AwsOutbound { account, .. } => vec![format!("aws/{account}")],
+            Self::AwsSignedRequest(settings) => {
+                settings.accounts.iter().map(|account| format!("aws/{account}")).collect()
+            }
+            Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => vec![format!("azure/{tenant}")],
+            Self::Google { .. } | Self::GoogleServiceAccount { .. } => vec!["gcp".to_owned()],
+            Self::Github(jobs) => vec![github::name_prefix(&jobs.issuer)],
+            Self::Spiffe { trust_domain } => vec![spiffe::issuer(trust_domain)],
+            Self::Kubernetes { cluster, .. } => vec![format!("k8s/{cluster}")],
+            Self::Oidc { .. } | Self::Introspection(_) => vec![format!("oidc/{source}")],
         }
     }
 
@@ -217,13 +221,21 @@ impl Preset {
         let google = |preset: &Self| matches!(preset, Self::Google { .. } | Self::GoogleServiceAccount { .. });
         let github = |preset: &Self| matches!(preset, Self::Github(_));
         let both = |kind: fn(&Self) -> bool| kind(self) && kind(other);
-        both(entra) || both(google) && (accounts(self) || accounts(other)) || both(github)
+        let aws = match (self, other) {
+            (Self::AwsOutbound { .. }, Self::AwsSignedRequest(_))
+            | (Self::AwsSignedRequest(_), Self::AwsOutbound { .. }) => true,
+            // An account's number is its own in its partition only.
+            (Self::AwsSignedRequest(one), Self::AwsSignedRequest(other)) => one.partition() == other.partition(),
+            _ => false,
+        };
+        both(entra) || both(google) && (accounts(self) || accounts(other)) || both(github) || aws
     }
 
     /// What is wrong with the settings, if anything.
     pub fn check(&self) -> Result<(), String> {
         match self {
             Self::AwsOutbound { account, .. } => aws::check_account(account),
+            Self::AwsSignedRequest(settings) => settings.check(),
             Self::EntraV1 { tenant } | Self::EntraV2 { tenant } => entra::check_tenant(tenant),
             Self::Google { projects } => google::check_projects(projects),
             Self::Kubernetes { issuer, cluster, .. } => kubernetes::check(issuer, cluster),
@@ -242,6 +254,8 @@ impl Preset {
     pub fn identify(&self, source: &str, claims: Claims<'_>) -> Result<Identified, Refusal> {
         match self {
             Self::AwsOutbound { account, .. } => aws::identify(account, claims),
+            // No `iss` leads here.
+            Self::AwsSignedRequest(_) => Err(claims.mismatch("iss", claims.value("iss"), "a source that takes JWTs")),
             Self::EntraV1 { tenant } => entra::identify(tenant, "1.0", claims),
             Self::EntraV2 { tenant } => entra::identify(tenant, "2.0", claims),
             Self::Google { projects } => google::identify(projects, claims),

@@ -12,6 +12,7 @@ use token::{jws::Algorithm, spiffe::SpiffeId};
 
 use super::{
     address,
+    aws_request::AwsRequestSettings,
     inquiry::ServerSettings,
     introspection::IntrospectionSettings,
     jwks::KeySource,
@@ -43,6 +44,8 @@ pub struct SourceSettings {
 pub enum Preset {
     /// AWS IAM outbound identity federation: one issuer for each account.
     AwsOutbound { issuer: String, account: String },
+    /// Requests for `GetCallerIdentity` that callers of listed AWS accounts have signed.
+    AwsSignedRequest(AwsRequestSettings),
     /// Google ID tokens of service accounts. `projects` limits them; empty: any project.
     Google { projects: Vec<String> },
     /// Entra access tokens of version 1.0.
@@ -102,6 +105,11 @@ pub enum SourceError {
          servers are not asked in turn; give each of them `actors` of its own"
     )]
     TwoServers { name: String, other: String },
+    #[error(
+        "sources `{name}` and `{other}` both take signed requests to AWS and may serve the same caller: a source is chosen, never \
+         tried; give each of them `actors` of its own, or make them one"
+    )]
+    SameForm { name: String, other: String },
     #[error("sources `{name}` and `{other}` would give workloads the same names, under `{prefix}`")]
     SameNames { name: String, other: String, prefix: String },
     #[error("source `{name}`: `{uri}` {problem}")]
@@ -146,6 +154,11 @@ impl SourceSettings {
         {
             return Err(SourceError::Issuer { name: name(), issuer: issuer.clone() });
         }
+        if let Preset::AwsSignedRequest(AwsRequestSettings { endpoint: Some(endpoint), .. }) = &self.preset
+            && let Some(problem) = uri_problem(&endpoint.uri, endpoint.allow_private_addresses)
+        {
+            return Err(SourceError::Address { name: name(), uri: endpoint.uri.to_string(), problem });
+        }
         match self.preset.server().map(|server| (server, uri_problem(&server.address, server.allow_private_addresses)))
         {
             Some((server, Some(problem))) => {
@@ -189,13 +202,21 @@ pub fn check_all(all: &[SourceSettings]) -> Result<(), SourceError> {
 
 /// What is wrong between the sources: names, issuers and derived names must be one source's alone.
 fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
-    let (mut names, mut prefixes) = (HashMap::new(), HashMap::new());
+    let mut names = HashMap::new();
+    let mut prefixes: HashMap<String, Vec<&SourceSettings>> = HashMap::new();
     let mut issuers: HashMap<String, Vec<&SourceSettings>> = HashMap::new();
     let mut servers = Vec::new();
+    let mut requests: Vec<&SourceSettings> = Vec::new();
     for source in all {
         let name = || source.name.clone();
         if names.insert(&source.name, ()).is_some() {
             return Err(SourceError::RepeatedName(name()));
+        }
+        if matches!(source.preset, Preset::AwsSignedRequest(_)) {
+            if let Some(other) = requests.iter().find(|other| other.serves_with(source)) {
+                return Err(SourceError::SameForm { name: name(), other: other.name.clone() });
+            }
+            requests.push(source);
         }
         for issuer in source.preset.issuers() {
             let others = issuers.entry(issuer.clone()).or_default();
@@ -210,12 +231,13 @@ fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
             }
             servers.push(source);
         }
-        let prefix = source.preset.name_prefix(&source.name);
-        let others: &mut Vec<&SourceSettings> = prefixes.entry(prefix.clone()).or_default();
-        if let Some(other) = others.iter().find(|other| !source.preset.shares_names_with(&other.preset)) {
-            return Err(SourceError::SameNames { name: name(), other: other.name.clone(), prefix });
+        for prefix in source.preset.name_prefixes(&source.name) {
+            let others = prefixes.entry(prefix.clone()).or_default();
+            if let Some(other) = others.iter().find(|other| !other.preset.shares_names_with(&source.preset)) {
+                return Err(SourceError::SameNames { name: name(), other: other.name.clone(), prefix });
+            }
+            others.push(source);
         }
-        others.push(source);
     }
     Ok(())
 }

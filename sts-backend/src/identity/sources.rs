@@ -3,10 +3,15 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use rustls::RootCertStore;
-use token::{digest, jws::Algorithm, reason::Reason, spiffe::SpiffeId};
+use token::{digest, jws::Algorithm, reason::Reason, spiffe::SpiffeId, token_type::TokenType};
 
 use super::{
     IssuerReadiness,
+    aws_request::{
+        AwsRequestSettings,
+        replays::Replays,
+        service::{self, AwsSts},
+    },
     fetch::{self, Fetcher},
     introspection::Introspection,
     jwks::{IssuerKeys, KeySource},
@@ -21,6 +26,15 @@ pub struct Sources {
     trust_domain: String,
     all: Vec<Arc<Source>>,
     by_issuer: HashMap<String, Vec<Arc<Source>>>,
+    aws_requests: Vec<AwsRequestSource>,
+    replays: Arc<Replays>,
+}
+
+/// A trust source that takes signed requests to AWS.
+pub(super) struct AwsRequestSource {
+    pub(super) settings: SourceSettings,
+    pub(super) aws: AwsRequestSettings,
+    pub(super) sts: AwsSts,
 }
 
 /// One trust source; where its issuers have keys of their own, one for each of them.
@@ -54,8 +68,18 @@ impl Sources {
         previous: Option<&Self>,
     ) -> Result<Self, SourceError> {
         source::check_all(&settings)?;
-        let mut sources = Self { trust_domain: trust_domain.to_owned(), all: Vec::new(), by_issuer: HashMap::new() };
+        let mut sources = Self {
+            trust_domain: trust_domain.to_owned(),
+            all: Vec::new(),
+            by_issuer: HashMap::new(),
+            aws_requests: Vec::new(),
+            replays: previous.map(|previous| Arc::clone(&previous.replays)).unwrap_or_default(),
+        };
         for one in settings {
+            if let Preset::AwsSignedRequest(aws) = &one.preset {
+                sources.aws_requests.push(AwsRequestSource::new(aws.clone(), one)?);
+                continue;
+            }
             let mut groups: Vec<_> = one.key_sources()?.into_iter().map(Some).collect();
             if groups.is_empty() {
                 // A server is asked; there are no keys.
@@ -138,6 +162,22 @@ impl Sources {
         self.all.iter().filter(serves).find_map(|source| Some((&**source, source.introspection.as_ref()?)))
     }
 
+    /// The source that takes signed requests to AWS from `asker`: one at most, by the checks of the settings.
+    pub(super) fn of_aws_requests(&self, asker: &VerifiedActor) -> Result<&AwsRequestSource, Refusal> {
+        self.aws_requests.iter().find(|source| source.settings.serves(asker.proxy())).ok_or_else(|| {
+            Refusal::new(Reason::SubjectIssuerUnknown, "no trust source takes signed requests to AWS from this caller")
+                .claim("subject_token_type")
+                .got(TokenType::Aws4Request)
+                .wanted("a token of a configured source")
+                .help("add a source with `preset: { aws_signed_request: ... }`, or the caller to the `actors` of one")
+        })
+    }
+
+    /// The signatures of requests that have been used. They outlive a change of the configuration.
+    pub(super) fn replays(&self) -> &Arc<Replays> {
+        &self.replays
+    }
+
     /// Every algorithm that some source allows.
     pub(super) fn algorithms(&self) -> Vec<Algorithm> {
         let allowed = |algorithm: &Algorithm| self.all.iter().any(|source| source.algorithms.contains(algorithm));
@@ -186,6 +226,18 @@ impl Source {
     /// The first of them, as it names itself.
     pub(super) fn issuer(&self) -> &str {
         self.issuers().next().unwrap_or_default()
+    }
+}
+
+impl AwsRequestSource {
+    fn new(aws: AwsRequestSettings, settings: SourceSettings) -> Result<Self, SourceError> {
+        let endpoint = aws.endpoint.as_ref();
+        let ca = endpoint.and_then(|endpoint| endpoint.ca.as_deref());
+        let (authorities, _) = authorities(&settings.name, ca)?;
+        let private = endpoint.is_some_and(|endpoint| endpoint.allow_private_addresses);
+        let fetcher = Fetcher::keeping(service::KEPT, authorities, private)
+            .map_err(|error| SourceError::Preset { name: settings.name.clone(), problem: error.to_string() })?;
+        Ok(Self { sts: AwsSts::new(fetcher, endpoint.map(|endpoint| endpoint.uri.clone())), settings, aws })
     }
 }
 

@@ -8,10 +8,12 @@ use super::{
     assertion::Assertions,
     name,
     preset::{Identified, Platform},
-    sources::{Source, Sources},
+    source::SourceSettings,
+    sources::Sources,
 };
 use crate::{actor::VerifiedActor, refusal::Refusal, request::TokenRequest};
 
+mod aws_request;
 mod certificate;
 mod jwt;
 #[cfg(test)]
@@ -50,14 +52,15 @@ impl VerifiedSubject {
             (TokenType::Jwt | TokenType::IdToken | TokenType::AccessToken, _) => {
                 jwt::verify(sources, asker, token, now).await
             }
-            (TokenType::PeerCertificate, _) => certificate::verify(assertions, asker, request.subject_token(), now),
+            (TokenType::PeerCertificate, _) => certificate::verify(assertions, asker, token, now),
+            (TokenType::Aws4Request, _) => aws_request::verify(sources, asker, request, now).await,
         }
     }
 
     /// The subject that `source` vouches for, with everything checked that makes it vouch.
     fn vouched(
         sources: &Sources,
-        source: &Source,
+        source: &SourceSettings,
         issuer: String,
         identified: Identified,
         expires_at: u64,
@@ -70,8 +73,8 @@ impl VerifiedSubject {
         };
         Ok(Self {
             name,
-            source: source.settings.name.clone(),
-            platform: source.settings.preset.platform(),
+            source: source.name.clone(),
+            platform: source.preset.platform(),
             issuer,
             subject,
             attributes,

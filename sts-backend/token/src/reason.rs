@@ -64,9 +64,11 @@ reasons! {
     SubjectClaimMismatch = "subject_claim_mismatch",
     /// The platform says that the credential, or what it was given to, is no more.
     SubjectRevoked = "subject_revoked",
+    /// The credential is good once, or for its first user, and has been used.
+    SubjectTokenReplayed = "subject_token_replayed",
     /// The issuer's keys could not be fetched and none are held.
     IssuerKeysUnavailable = "issuer_keys_unavailable",
-    /// The server that must be asked about the credential gave no usable answer.
+    /// The server or platform that must be asked about the credential gave no usable answer.
     ReviewUnavailable = "review_unavailable",
     /// The destination asked for is not one this STS issues tokens for.
     TargetUnknown = "target_unknown",

@@ -17,14 +17,19 @@ pub enum TokenType {
     /// The certificate that a client has shown to the proxy that asks, which vouches for that. Of our own making, and spoken
     /// between our filter and our STS alone.
     PeerCertificate,
+    /// A request to AWS's `GetCallerIdentity` that the workload has signed and somebody else is to send. Read, never issued.
+    Aws4Request,
 }
 
 impl TokenType {
     /// Every type, for messages that list what was expected.
-    pub const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::Jwt, Self::PeerCertificate];
+    pub const ALL: [Self; 5] = [Self::AccessToken, Self::IdToken, Self::Jwt, Self::PeerCertificate, Self::Aws4Request];
 
-    /// The types of which a workload may hold a token, or ask for one.
-    pub const TOKENS: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Jwt];
+    /// The types of which a workload may hold a token.
+    pub const TOKENS: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::Jwt, Self::Aws4Request];
+
+    /// The types that can be asked for. An AWS request is its signer's alone: nobody can issue one.
+    pub const ISSUED: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Jwt];
 
     /// The URN.
     pub const fn urn(self) -> &'static str {
@@ -33,6 +38,7 @@ impl TokenType {
             Self::IdToken => "urn:ietf:params:oauth:token-type:id_token",
             Self::Jwt => "urn:ietf:params:oauth:token-type:jwt",
             Self::PeerCertificate => "urn:cloakroom:params:oauth:token-type:peer-certificate",
+            Self::Aws4Request => "urn:ietf:params:aws:token-type:aws4_request",
         }
     }
 

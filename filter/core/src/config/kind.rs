@@ -52,8 +52,8 @@ pub(super) struct Exactly(pub u64);
 /// `true` or `false`.
 pub(super) struct Flag;
 
-/// A token type by its URN (RFC 8693, section 3).
-pub(super) struct TokenTypeUrn;
+/// One of these token types by its URN (RFC 8693, section 3).
+pub(super) struct TokenTypeUrn(pub &'static [TokenType]);
 
 /// A list of 64 elements at most.
 pub(super) struct List<K> {
@@ -171,16 +171,22 @@ impl Kind for TokenTypeUrn {
     type Value = TokenType;
 
     fn read(&self, node: &Node<'_>) -> Result<TokenType, ConfigError> {
-        let named = node.as_text().and_then(TokenType::from_urn);
-        named.filter(|kind| TokenType::TOKENS.contains(kind)).ok_or_else(|| node.refuse(self.expected()))
+        let named = node.as_text().and_then(TokenType::from_urn).filter(|named| self.0.contains(named));
+        named.ok_or_else(|| node.refuse(self.expected()))
     }
 
     fn expected(&self) -> String {
-        format!("one of {}", TokenType::TOKENS.map(TokenType::urn).join(", "))
+        format!("one of {}", self.urns().join(", "))
     }
 
     fn schema(&self) -> Value {
-        json!({ "enum": TokenType::TOKENS.map(TokenType::urn) })
+        json!({ "enum": self.urns() })
+    }
+}
+
+impl TokenTypeUrn {
+    fn urns(&self) -> Vec<&'static str> {
+        self.0.iter().map(|named| named.urn()).collect()
     }
 }
 

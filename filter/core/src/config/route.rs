@@ -64,7 +64,7 @@ settings! {
         /// Where the workload's own token comes from.
         subject: SubjectSource = or(SubjectSource::Authorization, choice()),
         /// Its type (RFC 8693, section 3). Without meaning where the subject is a certificate.
-        subject_token_type: TokenType = or(TokenType::Jwt, TokenTypeUrn),
+        subject_token_type: TokenType = or(TokenType::Jwt, TokenTypeUrn(&TokenType::TOKENS)),
         /// Where the issued token is for, as a URI (RFC 8707).
         resource: Option<String> = optional(form::RESOURCE),
         /// Where the issued token is for, as a name that the STS knows (RFC 8693, section 2.1).
@@ -72,7 +72,7 @@ settings! {
         /// The scope that is asked for; policy may narrow it.
         scope: Option<String> = optional(form::SCOPE),
         /// The type of token that is asked for.
-        requested_token_type: TokenType = or(TokenType::AccessToken, TokenTypeUrn),
+        requested_token_type: TokenType = or(TokenType::AccessToken, TokenTypeUrn(&TokenType::ISSUED)),
         /// The header the issued token is written to; `authorization` with `Bearer` if it is left out.
         inject: Option<Injection> = optional(choice()),
         /// The clusters the issued token may go to.

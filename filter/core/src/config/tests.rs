@@ -47,6 +47,17 @@ fn the_least_configuration_has_the_documented_defaults() {
     assert!(route.permits_cluster(b"gcp") && !route.permits_cluster(b"gcp2") && !route.permits_cluster(b""));
 }
 
+#[test]
+fn an_aws_request_can_be_a_subject_and_cannot_be_asked_for() {
+    let aws = "urn:ietf:params:aws:token-type:aws4_request";
+    let mut value = example();
+    value["routes"]["reports"]["exchange"]["subject_token_type"] = json!(aws);
+    assert_eq!(exchange(&parse(&value).unwrap()).facts().subject_token_type.urn(), aws);
+    value["routes"]["reports"]["exchange"]["requested_token_type"] = json!(aws);
+    let error = parse(&value).unwrap_err().to_string();
+    assert!(error.contains("requested_token_type") && error.contains("token-type:jwt"), "{error}");
+}
+
 /// Puts `value` at `pointer` and tells what is said about it.
 fn complaint(pointer: &str, value: Value) -> String {
     let mut config = example();

@@ -27,6 +27,7 @@ pub const fn row(reason: Reason) -> Row {
         Reason::SubjectTokenNotYetValid => (401, "The credential is not valid yet"),
         Reason::SubjectClaimMismatch => (401, "A claim of the credential is not as it must be"),
         Reason::SubjectRevoked => (401, "The credential has been revoked"),
+        Reason::SubjectTokenReplayed => (401, "The credential has been used"),
         Reason::TargetUnknown => (403, "No tokens are issued for this destination"),
         Reason::ScopeRefused => (403, "The scope is not granted"),
         Reason::ActorNotPermitted => (403, "This proxy may not speak for this workload"),

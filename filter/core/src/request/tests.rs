@@ -21,7 +21,9 @@ fn token(list: &[(&str, &str)], settings: &str) -> Result<String, Reason> {
     let (headers, route) = (headers(list), route(settings));
     let reading = Reading::new(&headers, &route);
     let token = reading.subject_token(&headers, route.subject(), route.subject_header().unwrap());
-    let token = token.and_then(|token| check_form(token, route.subject_header().unwrap()).map(|()| token.to_owned()));
+    let token = token.and_then(|token| {
+        check_form(token, route.subject_header().unwrap(), TokenType::Jwt).map(|()| token.to_owned())
+    });
     token.map_err(|refusal| refusal.reason().unwrap())
 }
 
@@ -48,6 +50,15 @@ fn exactly_one_bearer_token_is_taken() {
     ] {
         assert_eq!(token(list, ""), Err(reason), "{:?}", list.first().map(|(_, value)| value.get(..20)));
     }
+}
+
+#[test]
+fn a_signed_request_is_taken_in_base64url_and_its_sender_told_so() {
+    let check = |token| check_form(token, "authorization", TokenType::Aws4Request);
+    assert!(check("eyJtZXRob2QiOiJQT1NUIn0").is_ok());
+    let refusal = check("%7B%22method%22%3A%22POST%22%7D").unwrap_err();
+    assert_eq!(refusal.reason(), Some(Reason::SubjectTokenMalformed));
+    assert!(format!("{refusal:?}").contains("base64url"), "{refusal:?}");
 }
 
 #[test]

@@ -68,8 +68,8 @@ fn what_the_example_shows_in_comments_is_fine_too() {
 
 #[test]
 fn each_mistake_of_a_server_is_found_where_it_stands() {
-    let review = "sources[4].preset.kubernetes.token_review";
-    let introspection = "sources[9].preset.introspection";
+    let review = "sources[5].preset.kubernetes.token_review";
+    let introspection = "sources[10].preset.introspection";
     for (from, to, path, words) in [
         ("url: https://10", "url: http://10", format!("{review}.url"), "https"),
         ("https://10.0.0.1:6443\n", "https://10.0.0.1:6443?x\n", format!("{review}.url"), "without user, query"),
@@ -97,13 +97,13 @@ fn each_mistake_of_a_server_is_found_where_it_stands() {
         (
             "  - name: legacy\n",
             "  - name: legacy\n    jwks: { uri: \"https://as.example/jwks\" }\n",
-            "sources[9].jwks".to_owned(),
+            "sources[10].jwks".to_owned(),
             "no `jwks`",
         ),
         (
             "    audience: https://sts.cloakroom.test\n    preset:\n      introspection:",
             "    audience: https://as.example\n    preset:\n      introspection:",
-            "sources[9].audience".to_owned(),
+            "sources[10].audience".to_owned(),
             "the issuer's own name",
         ),
     ] {

@@ -125,7 +125,7 @@ async fn what_is_no_answer_is_the_servers_trouble_and_says_what_to_do() {
     assert!(trouble(&inquiry).await.0.contains("application/json"));
     world.issuer.serve(PATH, "");
     assert!(trouble(&inquiry).await.0.contains("not an answer"));
-    world.issuer.serve(PATH, "x".repeat(fetch::MAX_BODY + 1));
+    world.issuer.serve(PATH, "x".repeat(fetch::DOCUMENT.body + 1));
     assert!(trouble(&inquiry).await.0.contains("more than"));
 }
 

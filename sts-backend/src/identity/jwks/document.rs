@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 
 use super::{DEFAULT_FRESH, FILE_FRESH, MAX_FRESH, MIN_FRESH, bundle::Bundle};
 use crate::identity::{
-    fetch::{FetchError, Fetched, Fetcher, MAX_BODY},
+    fetch::{DOCUMENT, FetchError, Fetched, Fetcher},
     preset::KeyLocation,
 };
 
@@ -137,9 +137,13 @@ async fn read(file: &Path) -> Result<Vec<u8>, FetchKeysError> {
     let error = |problem: String| FetchKeysError::File { file: file.display().to_string(), problem };
     let opened = tokio::fs::File::open(file).await.map_err(|cause| error(cause.to_string()))?;
     let mut bytes = Vec::new();
-    let most = u64::try_from(MAX_BODY).unwrap_or(u64::MAX).saturating_add(1);
+    let most = u64::try_from(DOCUMENT.body).unwrap_or(u64::MAX).saturating_add(1);
     opened.take(most).read_to_end(&mut bytes).await.map_err(|cause| error(cause.to_string()))?;
-    if bytes.len() > MAX_BODY { Err(error(format!("it is longer than {MAX_BODY} bytes"))) } else { Ok(bytes) }
+    if bytes.len() > DOCUMENT.body {
+        Err(error(format!("it is longer than {} bytes", DOCUMENT.body)))
+    } else {
+        Ok(bytes)
+    }
 }
 
 #[cfg(test)]

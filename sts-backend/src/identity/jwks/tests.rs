@@ -162,7 +162,7 @@ async fn a_bad_answer_never_replaces_good_keys() {
     let keys = keys(&issuer);
     keys.find(&header("a"), NOW).await.unwrap();
     let elsewhere = format!("{}/elsewhere", issuer.url);
-    let large = format!(r#"{{"keys":[{}],"x":"{}"}}"#, jwk("b"), "x".repeat(crate::identity::fetch::MAX_BODY));
+    let large = format!(r#"{{"keys":[{}],"x":"{}"}}"#, jwk("b"), "x".repeat(crate::identity::fetch::DOCUMENT.body));
     let mut later = NOW;
     for (status, headers, body) in [
         (StatusCode::FOUND, vec![("location", elsewhere.as_str())], String::new()),

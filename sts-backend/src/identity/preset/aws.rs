@@ -36,13 +36,8 @@ pub fn identify(account: &str, claims: Claims<'_>) -> Result<Identified, Refusal
     let arn = claims.text("sub")?;
     let wanted = format!("arn:aws:iam::{account}:role/NAME");
     let role = role_name(arn, account).ok_or_else(|| claims.mismatch("sub", claims.value("sub"), &wanted))?;
-    let [kind, segment] = if name::is_plain(role) {
-        ["role", role].map(str::to_owned)
-    } else {
-        ["role-encoded".into(), name::encode(role)]
-    };
     Ok(Identified {
-        segments: vec!["aws".into(), account.into(), kind, segment],
+        segments: segments(account, "role", role),
         subject: arn.to_owned(),
         attributes: vec![("account", account.to_owned())],
     })
@@ -56,7 +51,21 @@ fn role_name<'a>(arn: &'a str, account: &str) -> Option<&'a str> {
         return None;
     };
     let path = parts.next()?.strip_prefix("role/").filter(|_| owner == account)?;
-    let role = path.rsplit('/').next()?;
+    path.rsplit('/').next().filter(|role| is_name(role))
+}
+
+/// The parts of a workload's name: of a role, as of any other `kind` of caller.
+pub fn segments(account: &str, kind: &str, name: &str) -> Vec<String> {
+    let [kind, segment] = if name::is_plain(name) {
+        [kind, name].map(str::to_owned)
+    } else {
+        [format!("{kind}-encoded"), name::encode(name)]
+    };
+    vec!["aws".into(), account.into(), kind, segment]
+}
+
+/// Whether this is a name as IAM gives to roles and users (IAM User Guide, "IAM name requirements").
+pub fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    (!role.is_empty() && role.len() <= 64 && role.bytes().all(allowed)).then_some(role)
+    !name.is_empty() && name.len() <= 64 && name.bytes().all(allowed)
 }

@@ -51,6 +51,32 @@ fn two_sources_cannot_be_confused() {
 }
 
 #[test]
+fn an_account_s_roles_have_one_name_however_they_prove_it() {
+    let signed = |name: &str, accounts: &[&str], region: &str| {
+        let settings = AwsRequestSettings {
+            accounts: accounts.iter().map(|account| (*account).to_owned()).collect(),
+            regions: [region.to_owned()].into(),
+            ..crate::identity::aws_request::sample::settings()
+        };
+        let actors = [SpiffeId::parse(&format!("spiffe://td/edge/{name}")).unwrap()];
+        SourceSettings { actors: Some(actors.into()), ..source(name, Preset::AwsSignedRequest(settings)) }
+    };
+    let outbound = |name: &str| {
+        source(name, Preset::AwsOutbound { issuer: format!("https://{name}.test"), account: "012345678901".into() })
+    };
+    let one = signed("b", &["123456789012", "012345678901"], "eu-central-1");
+    assert_eq!(check_together(&[outbound("a"), one.clone(), signed("c", &["012345678901"], "us-east-1")]), Ok(()));
+    let china = signed("c", &["012345678901"], "cn-north-1");
+    let two_outbound = [outbound("a"), one.clone(), outbound("c")];
+    for all in [&[one.clone(), china][..], &two_outbound] {
+        let error = check_together(all).unwrap_err();
+        assert!(matches!(&error, SourceError::SameNames { prefix, .. } if prefix == "aws/012345678901"), "{error}");
+    }
+    let same = SourceSettings { name: "c".into(), ..one.clone() };
+    assert!(matches!(check_together(&[one, same]), Err(SourceError::SameForm { .. })));
+}
+
+#[test]
 fn one_issuer_may_be_two_sources_for_proxies_that_differ() {
     let served = |name: &str, cluster: &str, actors: Option<&[&str]>| SourceSettings {
         actors: actors.map(|actors| actors.iter().map(|actor| SpiffeId::parse(actor).unwrap()).collect()),

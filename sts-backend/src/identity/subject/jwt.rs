@@ -57,7 +57,7 @@ pub(super) async fn verify(
         Preset::Spiffe { .. } => source.issuer(),
         _ => claims.text("iss")?,
     };
-    VerifiedSubject::vouched(sources, source, issuer.to_owned(), identified, expires_at)
+    VerifiedSubject::vouched(sources, &source.settings, issuer.to_owned(), identified, expires_at)
 }
 
 fn check_header(header: &Header, source: &Source) -> Result<(), Refusal> {

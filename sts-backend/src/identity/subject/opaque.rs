@@ -35,5 +35,5 @@ pub(super) async fn verify(
             .wanted("printable ASCII"));
     }
     let (identified, expires_at) = server.of(token, now).await?;
-    VerifiedSubject::vouched(sources, source, source.settings.preset.issuer(), identified, expires_at)
+    VerifiedSubject::vouched(sources, &source.settings, source.settings.preset.issuer(), identified, expires_at)
 }

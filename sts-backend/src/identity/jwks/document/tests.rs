@@ -100,7 +100,7 @@ async fn a_file_is_read_again_when_it_has_changed() {
     assert!(keys.find(&header("b"), NOW + 1).await.is_ok());
     assert_eq!(keys.find(&header("a"), NOW + 1 + BURST_WINDOW).await, Err(NoKey::Unknown));
     // The last good keys outlive the file.
-    for spoilt in [Some("{".to_owned()), Some("x".repeat(MAX_BODY + 1)), None] {
+    for spoilt in [Some("{".to_owned()), Some("x".repeat(DOCUMENT.body + 1)), None] {
         let Some(text) = &spoilt else {
             std::fs::remove_file(&file).unwrap();
             continue;

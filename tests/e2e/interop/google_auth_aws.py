@@ -1,0 +1,11 @@
+"""Google's own client, as it comes from the package index, on an instance of AWS: a credential file that names our STS."""
+
+import json
+import sys
+
+import google.auth.transport.requests
+from google.auth import aws
+
+credentials = aws.Credentials.from_info(json.loads(sys.argv[1]))
+credentials.refresh(google.auth.transport.requests.Request())
+print(json.dumps({"token": credentials.token, "valid": credentials.valid}))

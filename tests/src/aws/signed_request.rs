@@ -1,0 +1,159 @@
+//! The signer that a client has: a request for `GetCallerIdentity` in either form, right by default, wrong in exactly one way
+//! where a test asks for it.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::{
+    REGION,
+    principal::Principal,
+    sigv4::{Scope, Signable},
+};
+use crate::clock;
+
+const QUESTION: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+
+/// What to sign.
+#[derive(Clone, Debug)]
+pub struct SignedRequest {
+    pub principal: Principal,
+    /// The secret key to sign with, if not the principal's own.
+    pub secret_key: Option<&'static str>,
+    pub host: String,
+    pub region: String,
+    /// The service that it is meant for.
+    pub audience: String,
+    /// Whether the header that says so is signed.
+    pub sign_audience: bool,
+    /// How long ago it is signed, in seconds; less than nothing is in the future.
+    pub age: i64,
+}
+
+impl SignedRequest {
+    /// A right one.
+    pub fn new(audience: &str) -> Self {
+        Self {
+            principal: Principal::APP_ROLE,
+            secret_key: None,
+            host: format!("sts.{REGION}.amazonaws.com"),
+            region: REGION.into(),
+            audience: audience.into(),
+            sign_audience: true,
+            age: 0,
+        }
+    }
+
+    /// Google's form, as JSON.
+    pub fn google(&self) -> Value {
+        let headers = self.sign(QUESTION, "", "x-goog-cloud-target-resource", &[]);
+        let headers: Vec<_> = headers.into_iter().map(|(name, value)| json!({"key": name, "value": value})).collect();
+        json!({"headers": headers, "method": "POST", "url": format!("https://{}?{QUESTION}", self.host)})
+    }
+
+    /// Vault's form, as JSON.
+    pub fn vault(&self) -> Value {
+        let form = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+        let headers = self.sign("", QUESTION, "x-vault-aws-iam-server-id", &form);
+        let headers: Value = headers.into_iter().map(|(name, value)| (name, json!([value]))).collect();
+        json!({
+            "iam_http_request_method": "POST",
+            "iam_request_url": STANDARD.encode(format!("https://{}/", self.host)),
+            "iam_request_body": STANDARD.encode(QUESTION),
+            "iam_request_headers": STANDARD.encode(headers.to_string()),
+        })
+    }
+
+    fn sign(&self, query: &str, body: &str, audience: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
+        let date = amz_date(clock::now() - self.age);
+        let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut headers = vec![owned("host", &self.host), owned("x-amz-date", &date)];
+        headers.extend(self.principal.session_token.map(|token| owned("x-amz-security-token", token)));
+        headers.extend(more.iter().map(|(name, value)| owned(name, value)));
+        let named = owned(audience, &self.audience);
+        if self.sign_audience {
+            headers.push(named.clone());
+        }
+        let request = Signable { method: "POST".into(), query: query.into(), headers, body: body.into() };
+        let secret_key = self.secret_key.unwrap_or(self.principal.secret_key);
+        let signature = request.signature(secret_key, Scope { date: &date, region: &self.region, service: "sts" });
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/{}/{}/sts/aws4_request, SignedHeaders={}, Signature={signature}",
+            self.principal.access_key,
+            date.get(..8).unwrap_or_default(),
+            self.region,
+            request.signed_headers()
+        );
+        let mut headers = request.headers;
+        if !self.sign_audience {
+            headers.push(named);
+        }
+        headers.insert(0, ("Authorization".to_owned(), authorization));
+        headers
+    }
+}
+
+/// JSON as google-auth for Python writes it down: percent-encoded, `/` kept.
+pub fn quoted(request: &Value) -> String {
+    let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-~/".contains(&byte);
+    let one = |byte: u8| if kept(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    request.to_string().bytes().map(one).collect()
+}
+
+/// JSON as it fits into a header.
+pub fn in_base64url(request: &Value) -> String {
+    token::base64url::encode(request.to_string())
+}
+
+/// A moment as `20261122T073000Z`.
+pub fn amz_date(seconds: i64) -> String {
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (mut year, mut day) = (1970, days);
+    while day >= days_of(year) {
+        day -= days_of(year);
+        year += 1;
+    }
+    let mut month = 0;
+    while day >= MONTHS[month] + i64::from(month == 1 && days_of(year) == 366) {
+        day -= MONTHS[month] + i64::from(month == 1 && days_of(year) == 366);
+        month += 1;
+    }
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}{:02}{:02}T{hour:02}{minute:02}{second:02}Z", month + 1, day + 1)
+}
+
+/// The moment of an `x-amz-date`.
+pub fn epoch(date: &str) -> Option<i64> {
+    let number = |from: usize, to: usize| date.get(from..to)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
+    let month = usize::try_from(month.checked_sub(1)?).ok().filter(|month| *month < 12)?;
+    let days = (1970..year).map(days_of).sum::<i64>()
+        + MONTHS[..month].iter().sum::<i64>()
+        + i64::from(month > 1 && days_of(year) == 366)
+        + day
+        - 1;
+    let seconds = days * 86_400 + number(9, 11)? * 3600 + number(11, 13)? * 60 + number(13, 15)?;
+    (amz_date(seconds) == date).then_some(seconds)
+}
+
+const MONTHS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+fn days_of(year: i64) -> i64 {
+    365 + i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_and_read() {
+        for (seconds, text) in
+            [(0, "19700101T000000Z"), (951_868_799, "20000229T235959Z"), (1_795_332_600, "20261122T073000Z")]
+        {
+            assert_eq!((amz_date(seconds).as_str(), epoch(text)), (text, Some(seconds)));
+        }
+        for text in ["", "20261131T073000Z", "20261322T073000Z", "2026-11-22T07:30:00Z"] {
+            assert_eq!(epoch(text), None, "{text}");
+        }
+    }
+}
