@@ -66,6 +66,9 @@ mod aws;
 /// Clients that others wrote.
 mod interop;
 
+/// The same, in every way they know to a token.
+mod sdk;
+
 /// `cargo demo`.
 mod demo;
 

@@ -18,6 +18,7 @@ pub mod envoy;
 pub mod issued_token;
 pub mod judge;
 pub mod load;
+pub mod metadata;
 pub mod native_token;
 pub mod pki;
 pub mod port;
