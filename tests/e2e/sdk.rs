@@ -8,6 +8,7 @@ use harness::{
     metadata,
     server::{Server, bind},
     topology::Topology,
+    workspace,
 };
 use serde_json::{Value, json};
 
@@ -99,4 +100,33 @@ async fn azure_identity_has_a_token_on_azure_s_machine_and_the_edge_takes_it() -
     let said = python(&topology, "azure_managed_identity.py", &scope("api://somebody-else"), &places)?;
     assert!(said["error"].is_string(), "{said}");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn google_s_rust_client_which_reads_answers_more_strictly_exchanges_too() -> Result<()> {
+    let topology = Topology::start().await?;
+    let file = topology.folder().join("token");
+    fs::write(&file, format!("{}\n", topology.native(Cloud::Kubernetes).await?))?;
+    let mut settings = external_account(&topology, json!({"file": file}));
+    token_is_right(&rust_client(&topology, &settings)?, Cloud::Kubernetes)?;
+    settings["audience"] = json!("nowhere");
+    let said = rust_client(&topology, &settings)?;
+    assert!(said["error"].is_string(), "{said}");
+    Ok(())
+}
+
+fn rust_client(topology: &Topology, settings: &Value) -> Result<Value> {
+    let manifest = workspace::root().join("tests/e2e/interop/google_cloud_auth/Cargo.toml");
+    let output = workspace::cargo()
+        .args(["run", "--quiet", "--locked", "--manifest-path"])
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(workspace::target()?.join("tools/google-cloud-auth"))
+        .arg("--")
+        .arg(settings.to_string())
+        .env("SSL_CERT_FILE", topology.pki.ca())
+        .env("NO_PROXY", "127.0.0.1")
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    serde_json::from_str(&said).map_err(|_| format!("{said}{}", String::from_utf8_lossy(&output.stderr)).into())
 }
