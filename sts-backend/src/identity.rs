@@ -21,6 +21,8 @@ pub(crate) mod token_review;
 mod validity;
 
 pub use aws_request::{AwsRequestSettings, EndpointSettings};
+pub use inquiry::{ServerSettings, credential::Credential};
+pub use introspection::IntrospectionSettings;
 pub use jwks::IssuerReadiness;
 pub(crate) use preset::managed;
 pub use preset::{

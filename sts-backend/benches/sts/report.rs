@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     exchange, rotation,
     rounds::{Figure, Plan},
-    signature,
+    signature, sources,
 };
 
 /// Everything that was measured: the parts that were asked for.
@@ -22,6 +22,7 @@ pub struct Report {
     pub plan: Plan,
     pub exchanges: Vec<exchange::Measured>,
     pub rotations: Option<rotation::Rotations>,
+    pub sources: Vec<sources::Measured>,
     pub signatures: Vec<signature::Measured>,
 }
 
@@ -35,6 +36,7 @@ impl Report {
         // Writing to a `String` cannot fail.
         _ = self.write_exchanges(&mut text);
         _ = self.write_rotations(&mut text);
+        _ = self.write_sources(&mut text);
         _ = self.write_signatures(&mut text);
         text
     }
@@ -88,6 +90,22 @@ impl Report {
             )?;
         }
         writeln!(text, "one kept token takes {:.0} bytes\n", rotations.entry)
+    }
+
+    fn write_sources(&self, text: &mut String) -> fmt::Result {
+        if self.sources.is_empty() {
+            return Ok(());
+        }
+        let (first, repeated) = ("us each, first time", "us each, repeated");
+        writeln!(text, "{:24} {first:>26} {repeated:>26}", "source of the subject")?;
+        for one in &self.sources {
+            // A longer time is a lower rate: the least and the most change places.
+            let each = |figure: &Figure| {
+                format!("{:.0} ({:.0} to {:.0})", 1e6 / figure.median, 1e6 / figure.highest, 1e6 / figure.lowest)
+            };
+            writeln!(text, "{:24} {:>26} {:>26}", one.source, each(&one.first), each(&one.repeated))?;
+        }
+        writeln!(text)
     }
 
     fn write_signatures(&self, text: &mut String) -> fmt::Result {

@@ -25,7 +25,7 @@ use token::{
 use crate::fake_issuer::FakeIssuer;
 
 pub const NOW: u64 = 1_800_000_000;
-const PROXY: &str = "spiffe://td.test/edge/egress";
+pub const PROXY: &str = "spiffe://td.test/edge/egress";
 const ISSUER: &str = "https://issuer.test";
 const AUDIENCE: &str = "https://sts.test";
 
@@ -139,7 +139,7 @@ fn source(jwks: JwksSettings) -> SourceSettings {
     }
 }
 
-fn target() -> Target {
+pub fn target() -> Target {
     Target { name: "reports".into(), resource: "https://reports.test".into(), audience: None, max_life: 300 }
 }
 
