@@ -29,11 +29,13 @@ use crate::{
     time::Now,
 };
 
+mod arrival;
 mod exchange;
 mod invalidation;
 mod settle;
 mod upkeep;
 
+pub use arrival::{Arrival, Connection};
 pub use exchange::{Ask, NO_ANSWER, Next};
 pub use settle::Settled;
 pub use upkeep::Report;
@@ -60,19 +62,6 @@ pub struct Flow {
 struct Route {
     index: usize,
     mode: RouteMode,
-}
-
-/// A request as the host announces it.
-#[derive(Clone, Copy)]
-pub struct Arrival<'a> {
-    /// The host's name for the request's stream. No two at a time have the same.
-    pub stream: u32,
-    /// What identifies the route that Envoy chose, if anything does.
-    pub route: Option<&'a [u8]>,
-    /// Tells where the request came from. Asked on a miss only.
-    pub source: &'a dyn Fn() -> String,
-    /// Tells the certificate that the client has shown. Asked only where the route's subject is one.
-    pub certificate: &'a dyn Fn() -> Option<String>,
 }
 
 /// What to do with a request. INVARIANT: the edits come first, whatever the verdict.
@@ -242,7 +231,7 @@ impl Flow {
         let subject = match route.subject_header() {
             Some(header) => Subject::Token(reading.subject_token(headers, route.subject(), header)?),
             None => {
-                certificate = (arrival.certificate)().unwrap_or_default();
+                certificate = arrival.connection.certificate().unwrap_or_default();
                 Subject::Certificate(&certificate)
             }
         };
@@ -302,7 +291,7 @@ impl Flow {
     ) -> Result<Verdict, Rc<Refusal>> {
         let (method, path) = (reading.method.to_owned(), reading.path.as_str().to_owned());
         let waiter = Waiter { stream: arrival.stream, method, path, first: false };
-        let source = if self.pending.has(&probe) { None } else { Some(Source::read(&(arrival.source)())) };
+        let source = if self.pending.has(&probe) { None } else { Some(Source::read(&arrival.connection.source())) };
         if let Some(source) = &source {
             self.sources.admit(source, now).map_err(limited)?;
         }

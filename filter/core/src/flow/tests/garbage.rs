@@ -111,13 +111,8 @@ fn requested(worker: &mut Worker, mutation: &mut Mutation, stream: u32, now: Now
     let route = [Some(&b"r0"[..]), Some(b"r1"), Some(b"r2"), Some(b"r0"), Some(b"plain"), Some(b"\xffr"), None];
     let route = route[mutation.place(7)];
     worker.source = String::from_utf8_lossy(&mutation.bytes(&[b"10.0.0.1:80", b"[2001:db8::1]:80"])).into_owned();
-    let source = || worker.source.clone();
-    let step = worker.flow.on_request(
-        &mut worker.host,
-        Arrival { stream, route, source: &source, certificate: &|| None },
-        &list,
-        now,
-    );
+    let connection = Peer::from_source(&worker.source);
+    let step = worker.flow.on_request(&mut worker.host, Arrival { stream, route, connection: &connection }, &list, now);
     let removed = |name: &str| step.edits.iter().any(|edit| matches!(edit, Edit::Remove(removed) if *removed == name));
     match &step.verdict {
         Verdict::Pass { .. } => {
