@@ -15,7 +15,7 @@ use crate::{
     breaker::Breaker,
     cache::{Cache, Issued, Known, Ticket},
     config::{Config, ExchangeRoute, RouteMode},
-    credential,
+    credential, forwarded_certificate,
     jitter::Jitter,
     key::{Probe, Subject},
     miss_limit::{Limited, MissLimit, Source},
@@ -55,6 +55,7 @@ pub struct Flow {
     strikes: Strikes,
     jitter: Jitter,
     shared: Option<Shared>,
+    reads_forwarded_certificates: bool,
     report: Report,
     ticks: u32,
 }
@@ -165,6 +166,7 @@ impl Flow {
             strikes: Strikes::new(now),
             jitter,
             shared: None,
+            reads_forwarded_certificates: config.reads_forwarded_certificates(),
             report: Report::default(),
             ticks: 0,
             config,
@@ -186,6 +188,15 @@ impl Flow {
         headers: &Headers<'h>,
         now: Now,
     ) -> Step<'h> {
+        let mut step = self.on_route(host, arrival, headers, now);
+        // Where one route reads it Envoy lets it through on all, and behind this edge it would be taken for the edge's word.
+        if self.reads_forwarded_certificates {
+            step.edits.extend(removals(headers, forwarded_certificate::is_named));
+        }
+        step
+    }
+
+    fn on_route<'h>(&mut self, host: &mut dyn Host, arrival: Arrival<'_>, headers: &Headers<'h>, now: Now) -> Step<'h> {
         match arrival.route.and_then(|name| self.routes.get(name)) {
             Some(Route { index, mode: RouteMode::Exchange(route) }) => {
                 let (route, index) = (Arc::clone(route), *index);
@@ -228,9 +239,13 @@ impl Flow {
     ) -> Result<Verdict, Rc<Refusal>> {
         reading.refuse_tunnels()?;
         let certificate;
-        let subject = match route.subject_header() {
-            Some(header) => Subject::Token(reading.subject_token(headers, route.subject(), header)?),
-            None => {
+        let subject = match (route.subject_header(), route.trusted_hop()) {
+            (Some(header), _) => Subject::Token(reading.subject_token(headers, route.subject(), header)?),
+            (None, Some(hop)) => {
+                let peer = arrival.connection.uri();
+                Subject::Certificate(forwarded_certificate::read(headers, hop, peer.as_deref())?)
+            }
+            (None, None) => {
                 certificate = arrival.connection.certificate().unwrap_or_default();
                 Subject::Certificate(&certificate)
             }

@@ -12,6 +12,7 @@ use crate::{
 
 mod bounds;
 mod certificate;
+mod forwarded_certificate;
 mod garbage;
 mod keys;
 mod lives;
