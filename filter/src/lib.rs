@@ -2,9 +2,11 @@
 //!
 //! Nothing is decided here. [`abi`] is what the host and this module call of each other, [`host`] the same in the filter's own
 //! terms. [`vm`] knows which configurations this VM serves, [`root`] is what happens to one of them as a whole (it is
-//! configured, time passes, the STS answers), [`stream`] what happens to one request, and [`worker`] is what they share.
+//! configured, time passes, the STS answers), [`stream`] what happens to one request ([`connection`]
+//! says what it came on), and [`worker`] is what they share.
 
 mod abi;
+mod connection;
 #[cfg(feature = "fault-injection")]
 mod fault;
 mod host;

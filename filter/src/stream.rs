@@ -10,6 +10,7 @@ use token::reason::Reason;
 
 use crate::{
     abi::{Action, Status},
+    connection::CurrentConnection,
     host::{self, HeaderBytes, SharedData},
     root, vm,
     worker::{self, Worker},
@@ -38,8 +39,7 @@ fn decide(stream: u32, worker: &Rc<Worker>) -> Result<Action, Refused> {
     let step = {
         let flow = worker.flow.try_borrow_mut();
         let mut flow = flow.map_err(|_| unrouted(Refusal::new(Reason::FilterOverloaded)))?;
-        let arrival =
-            Arrival { stream, route: route.as_deref(), source: &worker::source, certificate: &worker::certificate };
+        let arrival = Arrival { stream, route: route.as_deref(), connection: &CurrentConnection };
         flow.on_request(&mut SharedData, arrival, &headers, host::now())
     };
     worker::apply(&step.edits).map_err(broken)?;

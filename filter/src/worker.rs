@@ -240,20 +240,6 @@ pub fn apply(edits: &[Edit<'_>]) -> Result<(), Status> {
     })
 }
 
-/// The address that the current request came from, without its port. Nobody's if Envoy does not say: all such share a limit.
-pub fn source() -> String {
-    let address = host::property("source\0address").ok().flatten();
-    let address = address.as_deref().and_then(|address| str::from_utf8(address).ok()).unwrap_or_default();
-    address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned()
-}
-
-/// The certificate that the client of the current request showed in TLS, as Envoy writes it: PEM, percent-encoded. A client
-/// that shows one has proven that it has the key; whether anybody should believe the certificate is for the STS to say.
-pub fn certificate() -> Option<String> {
-    let text = host::property("connection\0peer_certificate").ok().flatten()?;
-    str::from_utf8(&text).ok().map(str::to_owned)
-}
-
 /// Answers the current request with a refusal, uncounted. Whether that could be done.
 pub fn respond(refusal: &Refusal) -> bool {
     let id = host::random_id().unwrap_or_else(|_| "none".to_owned());

@@ -12,6 +12,9 @@ mod outage;
 /// A workload that holds no token and is known by its certificate.
 mod peer_certificate;
 
+/// A workload whose certificate a hop in front of the edge tells of.
+mod forwarded_certificate;
+
 /// What is refused, with which status and which words.
 mod refusal;
 

@@ -10,7 +10,7 @@ use harness::{
 };
 use serde_json::{Value, json};
 
-const POLICY: &str = r#"
+pub const POLICY: &str = r#"
 @id("egress-speaks-for-the-mesh")
 permit (
   principal == Cloakroom::Proxy::"spiffe://cloakroom.test/edge/egress",
@@ -33,7 +33,7 @@ permit (
 "#;
 
 /// The egress edge with TLS, and one route that knows workloads by their certificates.
-fn mesh() -> Plan {
+pub fn mesh() -> Plan {
     Plan::default()
         .policy(POLICY)
         .egress(|bootstrap| {
@@ -62,7 +62,7 @@ fn mesh() -> Plan {
         })
 }
 
-async fn call(topology: &Topology, party: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+pub async fn call(topology: &Topology, party: &str, headers: &[(&str, &str)]) -> Result<Answer> {
     let hosts = [("reports.gcp.cloakroom.test", topology.egress.address())];
     let client = Client::with_hosts(&topology.pki, Some(party), &hosts)?;
     client.get("https://reports.gcp.cloakroom.test/gcp-reports/q3", headers).await

@@ -188,6 +188,14 @@ impl Config {
         self.routes.get(name)
     }
 
+    /// Whether a route reads `x-forwarded-client-cert`. Then Envoy lets clients send it on every route of the listener.
+    pub fn reads_forwarded_certificates(&self) -> bool {
+        self.routes.values().any(|mode| match mode {
+            RouteMode::Exchange(route) => route.trusted_hop().is_some(),
+            RouteMode::Untouched => false,
+        })
+    }
+
     /// Every route, in no order.
     pub fn routes(&self) -> impl Iterator<Item = (&str, &RouteMode)> {
         self.routes.iter().map(|(name, mode)| (name.as_str(), mode))

@@ -15,7 +15,7 @@ use crate::{
     breaker::Breaker,
     cache::{Cache, Issued, Known, Ticket},
     config::{Config, ExchangeRoute, RouteMode},
-    credential,
+    credential, forwarded_certificate,
     jitter::Jitter,
     key::{Probe, Subject},
     miss_limit::{Limited, MissLimit, Source},
@@ -29,11 +29,13 @@ use crate::{
     time::Now,
 };
 
+mod arrival;
 mod exchange;
 mod invalidation;
 mod settle;
 mod upkeep;
 
+pub use arrival::{Arrival, Connection};
 pub use exchange::{Ask, NO_ANSWER, Next};
 pub use settle::Settled;
 pub use upkeep::Report;
@@ -53,6 +55,7 @@ pub struct Flow {
     strikes: Strikes,
     jitter: Jitter,
     shared: Option<Shared>,
+    reads_forwarded_certificates: bool,
     report: Report,
     ticks: u32,
 }
@@ -60,19 +63,6 @@ pub struct Flow {
 struct Route {
     index: usize,
     mode: RouteMode,
-}
-
-/// A request as the host announces it.
-#[derive(Clone, Copy)]
-pub struct Arrival<'a> {
-    /// The host's name for the request's stream. No two at a time have the same.
-    pub stream: u32,
-    /// What identifies the route that Envoy chose, if anything does.
-    pub route: Option<&'a [u8]>,
-    /// Tells where the request came from. Asked on a miss only.
-    pub source: &'a dyn Fn() -> String,
-    /// Tells the certificate that the client has shown. Asked only where the route's subject is one.
-    pub certificate: &'a dyn Fn() -> Option<String>,
 }
 
 /// What to do with a request. INVARIANT: the edits come first, whatever the verdict.
@@ -176,6 +166,7 @@ impl Flow {
             strikes: Strikes::new(now),
             jitter,
             shared: None,
+            reads_forwarded_certificates: config.reads_forwarded_certificates(),
             report: Report::default(),
             ticks: 0,
             config,
@@ -197,6 +188,15 @@ impl Flow {
         headers: &Headers<'h>,
         now: Now,
     ) -> Step<'h> {
+        let mut step = self.on_route(host, arrival, headers, now);
+        // Where one route reads it Envoy lets it through on all, and behind this edge it would be taken for the edge's word.
+        if self.reads_forwarded_certificates {
+            step.edits.extend(removals(headers, forwarded_certificate::is_named));
+        }
+        step
+    }
+
+    fn on_route<'h>(&mut self, host: &mut dyn Host, arrival: Arrival<'_>, headers: &Headers<'h>, now: Now) -> Step<'h> {
         match arrival.route.and_then(|name| self.routes.get(name)) {
             Some(Route { index, mode: RouteMode::Exchange(route) }) => {
                 let (route, index) = (Arc::clone(route), *index);
@@ -239,10 +239,14 @@ impl Flow {
     ) -> Result<Verdict, Rc<Refusal>> {
         reading.refuse_tunnels()?;
         let certificate;
-        let subject = match route.subject_header() {
-            Some(header) => Subject::Token(reading.subject_token(headers, route.subject(), header)?),
-            None => {
-                certificate = (arrival.certificate)().unwrap_or_default();
+        let subject = match (route.subject_header(), route.trusted_hop()) {
+            (Some(header), _) => Subject::Token(reading.subject_token(headers, route.subject(), header)?),
+            (None, Some(hop)) => {
+                let peer = arrival.connection.uri();
+                Subject::Certificate(forwarded_certificate::read(headers, hop, peer.as_deref())?)
+            }
+            (None, None) => {
+                certificate = arrival.connection.certificate().unwrap_or_default();
                 Subject::Certificate(&certificate)
             }
         };
@@ -302,7 +306,7 @@ impl Flow {
     ) -> Result<Verdict, Rc<Refusal>> {
         let (method, path) = (reading.method.to_owned(), reading.path.as_str().to_owned());
         let waiter = Waiter { stream: arrival.stream, method, path, first: false };
-        let source = if self.pending.has(&probe) { None } else { Some(Source::read(&(arrival.source)())) };
+        let source = if self.pending.has(&probe) { None } else { Some(Source::read(&arrival.connection.source())) };
         if let Some(source) = &source {
             self.sources.admit(source, now).map_err(limited)?;
         }

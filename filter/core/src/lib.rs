@@ -1,7 +1,7 @@
 //! The filter's decisions, free of any host: a request and a time in, a [`flow::Step`] out.
 //!
 //! One request, in order: [`request`] reads the header list once and names what must be removed ([`credential`]), [`config`]
-//! says what the route that Envoy chose wants, [`key`] makes the identity of the exchange, [`cache`] answers it if it can,
+//! says what the route that Envoy chose wants, [`forwarded_certificate`] reads what a trusted hop says of its client, [`key`] makes the identity of the exchange, [`cache`] answers it if it can,
 //! [`pending`] parks the request on the one exchange that is asked for it, [`reply`] judges what the STS says, and
 //! [`refusal`] puts a refusal into HTTP. [`flow`] is the order itself.
 //!
@@ -30,6 +30,7 @@ pub mod cache;
 pub mod config;
 pub mod credential;
 pub mod flow;
+pub mod forwarded_certificate;
 pub mod jitter;
 pub mod key;
 pub mod life;

@@ -135,7 +135,7 @@ impl<'h> Reading<'h> {
         };
         let token = match source {
             SubjectSource::Authorization => bearer(value).map_err(|refusal| refusal.claim(header))?,
-            SubjectSource::Header { .. } | SubjectSource::PeerCertificate => value,
+            _ => value,
         };
         if token.is_empty() {
             return Err(missing(header));

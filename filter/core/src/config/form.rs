@@ -95,6 +95,12 @@ pub(super) const ACTOR: Text = Text {
     longest: spiffe::MAX_LENGTH,
 };
 
+/// The SPIFFE ID of the proxy in front of this one.
+pub(super) const HOP: Text = Text {
+    expected: "the SPIFFE ID in the certificate of the proxy before this one, as `spiffe://trust.domain/path`",
+    ..ACTOR
+};
+
 /// Every form, with an example.
 #[cfg(test)]
 pub(super) const ALL: [(Text, &str); 8] = [

@@ -32,6 +32,9 @@ pub enum SubjectSource {
     Header { name: String },
     /// The certificate that the client showed to this proxy in TLS. There is no token.
     PeerCertificate,
+    /// The certificate that the proxy in front of this one was shown, as it says in `x-forwarded-client-cert`. It is believed
+    /// if it is `hop`, a SPIFFE ID, and nobody else is.
+    ForwardedCertificate { hop: String },
 }
 
 /// How the issued credential is put into the request.
@@ -100,6 +103,14 @@ settings! {
 }
 
 settings! {
+    /// A proxy in front of this one.
+    struct TrustedHop {
+        /// The SPIFFE ID in its certificate; it must be the client of this proxy itself.
+        hop: String = required(form::HOP),
+    }
+}
+
+settings! {
     /// A header and what stands in it before the token.
     struct HeaderTarget {
         /// Its name, in lower case.
@@ -158,7 +169,9 @@ impl ExchangeRoute {
             settings: settings_digest(&subject, &inject, &clusters, &strip_headers, &lifetime),
             actor: inherited.actor.to_owned(),
             subject_token_type: match subject {
-                SubjectSource::PeerCertificate => TokenType::PeerCertificate,
+                SubjectSource::PeerCertificate | SubjectSource::ForwardedCertificate { .. } => {
+                    TokenType::PeerCertificate
+                }
                 _ => settings.subject_token_type,
             },
             resource: settings.resource,
@@ -226,12 +239,20 @@ impl ExchangeRoute {
         self.lifetime.refresh_ahead
     }
 
+    /// The proxy that is believed in what it says of its client's certificate, if that is the subject.
+    pub fn trusted_hop(&self) -> Option<&str> {
+        match &self.subject {
+            SubjectSource::ForwardedCertificate { hop } => Some(hop),
+            _ => None,
+        }
+    }
+
     /// The header the subject token is read from, if there is a token.
     pub fn subject_header(&self) -> Option<&str> {
         match &self.subject {
             SubjectSource::Authorization => Some(AUTHORIZATION),
             SubjectSource::Header { name } => Some(name),
-            SubjectSource::PeerCertificate => None,
+            SubjectSource::PeerCertificate | SubjectSource::ForwardedCertificate { .. } => None,
         }
     }
 
@@ -251,6 +272,11 @@ impl Choice for SubjectSource {
             "peer_certificate",
             "The certificate that the client showed to this proxy; the proxy vouches for that.",
             Self::PeerCertificate,
+        );
+        listener.object(
+            "forwarded_certificate",
+            "The certificate that a trusted proxy in front of this one was shown, from `x-forwarded-client-cert`.",
+            |TrustedHop { hop }| Self::ForwardedCertificate { hop },
         );
     }
 }
@@ -293,6 +319,7 @@ fn settings_digest(
         SubjectSource::Authorization => digest.field("authorization"),
         SubjectSource::Header { name } => digest.field("header").field(name),
         SubjectSource::PeerCertificate => digest.field("peer certificate"),
+        SubjectSource::ForwardedCertificate { hop } => digest.field("forwarded certificate").field(hop),
     };
     let Injection::Header { name, scheme } = inject;
     let digest = digest.field("header").field(name).optional(scheme.as_deref());

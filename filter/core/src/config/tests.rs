@@ -260,6 +260,8 @@ fn whatever_decides_how_a_token_is_used_is_in_the_route_s_facts() {
         ("/routes/reports/exchange/audience", json!("other")),
         ("/routes/reports/exchange/scope", json!("reports.write")),
         ("/routes/reports/exchange/subject", json!({"header": {"name": "x-native"}})),
+        ("/routes/reports/exchange/subject", json!("peer_certificate")),
+        ("/routes/reports/exchange/subject", json!({"forwarded_certificate": {"hop": "spiffe://td.example/gateway"}})),
         ("/routes/reports/exchange/subject_token_type", json!("urn:ietf:params:oauth:token-type:id_token")),
         ("/routes/reports/exchange/requested_token_type", json!("urn:ietf:params:oauth:token-type:jwt")),
         ("/routes/reports/exchange/inject", json!({"header": {"name": "authorization", "scheme": "Token"}})),

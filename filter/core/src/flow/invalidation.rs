@@ -3,7 +3,7 @@
 use super::{Flow, Route};
 use crate::{
     config::RouteMode,
-    credential,
+    credential, forwarded_certificate,
     pending::State,
     request::{self, Headers},
     shared::Host,
@@ -37,16 +37,24 @@ impl Flow {
 
     /// The trailers of the stream's request that must not go on. `route` identifies its route.
     pub fn trailer_removals<'t>(&self, stream: u32, route: Option<&[u8]>, trailers: &Headers<'t>) -> Vec<&'t str> {
-        match route.and_then(|name| self.routes.get(name)) {
+        let mut removed = match route.and_then(|name| self.routes.get(name)) {
             Some(Route { mode: RouteMode::Exchange(route), .. }) => {
                 let sent = self.sent.with(stream).and_then(|ticket| self.cache.key(ticket));
                 let subject = self.pending.key_of(stream).or(sent).map(crate::key::Key::subject);
                 request::trailer_removals(trailers, route, subject)
             }
             Some(Route { mode: RouteMode::Untouched, .. }) => {
-                trailers.iter().filter(|(name, _)| credential::is_own(name)).map(|(name, _)| *name).collect()
+                trailers.iter().filter(|(name, _)| credential::is_own(name)).map(|(name, _)| *name).collect::<Vec<_>>()
             }
             None => trailers.iter().map(|(name, _)| *name).collect(),
+        };
+        if self.reads_forwarded_certificates {
+            for (name, _) in trailers.iter().filter(|(name, _)| forwarded_certificate::is_named(name)) {
+                if !removed.contains(name) {
+                    removed.push(name);
+                }
+            }
         }
+        removed
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{arrival::Known as Peer, *};
 use crate::{
     breaker,
     refusal::Response,
@@ -12,6 +12,7 @@ use crate::{
 
 mod bounds;
 mod certificate;
+mod forwarded_certificate;
 mod garbage;
 mod keys;
 mod lives;
@@ -82,8 +83,8 @@ impl Worker {
 
     fn arrive(&mut self, stream: u32, route: &str, headers: &[(String, Vec<u8>)], now: Now) -> Verdict {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        let source = || self.source.clone();
-        let arrival = Arrival { stream, route: Some(route.as_bytes()), source: &source, certificate: &|| None };
+        let connection = Peer::from_source(&self.source);
+        let arrival = Arrival { stream, route: Some(route.as_bytes()), connection: &connection };
         self.flow.on_request(&mut self.host, arrival, &headers, now).verdict
     }
 

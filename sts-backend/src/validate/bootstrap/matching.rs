@@ -2,7 +2,7 @@
 
 use filter_core::{
     config::{Config, RouteCheck, RouteMode},
-    credential,
+    credential, forwarded_certificate,
 };
 
 use super::{At, Report};
@@ -72,6 +72,7 @@ fn changed_by_filter(header: &str, config: &Config) -> bool {
     });
     header == ":path"
         || credential::is_removed(header)
+        || config.reads_forwarded_certificates() && forwarded_certificate::is_named(header)
         || exchanges.into_iter().any(|route| {
             route.subject_header() == Some(header)
                 || route.injected_header() == header

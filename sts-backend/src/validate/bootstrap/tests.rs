@@ -318,6 +318,66 @@ fn no_member_of_the_plugin_can_be_lost_unnoticed() {
 }
 
 #[test]
+fn a_route_that_believes_a_hop_needs_its_verified_certificate_and_its_header() {
+    let mut document = good();
+    configure(&mut document, |plugin| {
+        plugin["routes"]["gcp-reports"]["exchange"]["subject"] =
+            json!({"forwarded_certificate": {"hop": "spiffe://td/gateway"}});
+    });
+    let chain = "/static_resources/listeners/0/filter_chains/0";
+    let kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+    let context = json!({"trusted_ca": {"filename": "ca.crt"}});
+    let common = json!({"validation_context": context});
+    let tls =
+        json!({"typed_config": {"@type": kind, "require_client_certificate": true, "common_tls_context": common}});
+    set(&mut document, &format!("{chain}/transport_socket"), tls);
+    let details = format!("{chain}/filters/0/typed_config/forward_client_cert_details");
+    for mode in [Value::Null, json!("SANITIZE"), json!("SANITIZE_SET"), json!("APPEND_FORWARD"), json!(2)] {
+        set(&mut document, &details, mode.clone());
+        let found = findings(&document);
+        assert_eq!(found.len(), 1, "{mode}");
+        assert!(found[0].path.ends_with("forward_client_cert_details"), "{}", found[0].path);
+    }
+    for mode in ["FORWARD_ONLY", "ALWAYS_FORWARD_ONLY"] {
+        set(&mut document, &details, json!(mode));
+        assert_eq!(findings(&document).len(), 0, "{mode}");
+    }
+    let context = format!("{chain}/transport_socket/typed_config/common_tls_context/validation_context");
+    for (place, value, end) in [
+        (format!("{context}/trusted_ca"), Value::Null, "trusted_ca"),
+        (format!("{context}/trust_chain_verification"), json!("ACCEPT_UNTRUSTED"), "trust_chain_verification"),
+        (
+            format!("{chain}/transport_socket/typed_config/require_client_certificate"),
+            json!(false),
+            "require_client_certificate",
+        ),
+    ] {
+        let mut document = document.clone();
+        set(&mut document, &place, value);
+        let found = findings(&document);
+        assert_eq!(found.len(), 1, "{place}");
+        assert!(found[0].path.ends_with(end), "{}", found[0].path);
+    }
+}
+
+#[test]
+fn certificates_that_clients_tell_of_are_passed_on_only_where_they_are_read() {
+    let details = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/forward_client_cert_details";
+    for (mode, wrong) in [
+        (json!("SANITIZE"), 0),
+        (json!("SANITIZE_SET"), 0),
+        (json!("FORWARD_ONLY"), 1),
+        (json!("ALWAYS_FORWARD_ONLY"), 1),
+        (json!("APPEND_FORWARD"), 1),
+        (json!(4), 1),
+    ] {
+        let mut document = good();
+        set(&mut document, details, mode.clone());
+        assert_eq!(findings(&document).len(), wrong, "{mode}");
+    }
+}
+
+#[test]
 fn a_route_that_knows_workloads_by_their_certificates_needs_them_to_be_shown() {
     let mut document = good();
     configure(&mut document, |plugin| {

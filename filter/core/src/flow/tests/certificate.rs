@@ -14,8 +14,8 @@ fn worker(world: &World) -> Worker {
 }
 
 fn call<'h>(worker: &mut Worker, stream: u32, certificate: Option<&str>, headers: &Headers<'h>, now: Now) -> Step<'h> {
-    let certificate = || certificate.map(str::to_owned);
-    let arrival = Arrival { stream, route: Some(b"mesh"), source: &String::new, certificate: &certificate };
+    let connection = Peer { certificate: certificate.map(str::to_owned), ..Peer::default() };
+    let arrival = Arrival { stream, route: Some(b"mesh"), connection: &connection };
     worker.flow.on_request(&mut worker.host, arrival, headers, now)
 }
 

@@ -14,7 +14,7 @@ mod mutation;
 use mutation::Mutation;
 
 /// Header and trailer names that mean something, here or to others.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     ":method",
     ":path",
     ":authority",
@@ -31,12 +31,13 @@ const NAMES: [&str; 18] = [
     "x-envoy-max-retries",
     "x-old",
     "x-forwarded-for",
+    "x-forwarded-client-cert",
     "content-type",
     "",
 ];
 
 /// What stands in headers that are right.
-const VALUES: [&[u8]; 14] = [
+const VALUES: [&[u8]; 15] = [
     b"GET",
     b"CONNECT",
     b"/reports/1?access_token=abc&x=1;sig=%2e",
@@ -49,6 +50,7 @@ const VALUES: [&[u8]; 14] = [
     b"websocket",
     b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     b"a=b; c=d",
+    b"By=spiffe://td/hop;Cert=\"one%0A\"",
     "päth".as_bytes(),
     b"",
 ];
@@ -66,6 +68,7 @@ fn worker(world: &World) -> Worker {
             "r0": exchange(json!({})),
             "r1": exchange(json!({"subject": {"header": {"name": "x-native"}}})),
             "r2": exchange(json!({"inject": {"header": {"name": "x-token"}}})),
+            "r3": exchange(json!({"subject": {"forwarded_certificate": {"hop": "spiffe://td/hop"}}})),
             "plain": "untouched",
         }})),
         5,
@@ -103,22 +106,20 @@ fn requested(worker: &mut Worker, mutation: &mut Mutation, stream: u32, now: Now
     if right {
         let token = mutation.number(2);
         list.push(("authorization".to_owned(), format!("Bearer native-{token}").into_bytes()));
+        list.push(("x-forwarded-client-cert".to_owned(), format!("Cert=c{token}%0A").into_bytes()));
         list.push(("x-native".to_owned(), format!("other-{token}").into_bytes()));
     }
     let more = mutation.number(if right { 2 } else { 8 });
     list.extend((0..more).map(|_| (mutation.name(&NAMES), mutation.bytes(&VALUES))));
     let list: Vec<_> = list.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-    let route = [Some(&b"r0"[..]), Some(b"r1"), Some(b"r2"), Some(b"r0"), Some(b"plain"), Some(b"\xffr"), None];
+    let route = [Some(&b"r0"[..]), Some(b"r1"), Some(b"r2"), Some(b"r3"), Some(b"plain"), Some(b"\xffr"), None];
     let route = route[mutation.place(7)];
     worker.source = String::from_utf8_lossy(&mutation.bytes(&[b"10.0.0.1:80", b"[2001:db8::1]:80"])).into_owned();
-    let source = || worker.source.clone();
-    let step = worker.flow.on_request(
-        &mut worker.host,
-        Arrival { stream, route, source: &source, certificate: &|| None },
-        &list,
-        now,
-    );
+    let uri = Some("spiffe://td/hop".to_owned());
+    let connection = Peer { uri, ..Peer::from_source(&worker.source) };
+    let step = worker.flow.on_request(&mut worker.host, Arrival { stream, route, connection: &connection }, &list, now);
     let removed = |name: &str| step.edits.iter().any(|edit| matches!(edit, Edit::Remove(removed) if *removed == name));
+    assert!(list.iter().all(|(name, _)| *name != "x-forwarded-client-cert" || removed(name)));
     match &step.verdict {
         Verdict::Pass { .. } => {
             assert!(list.iter().all(|(name, _)| removed(name) || !credential::is_own(name)));

@@ -185,14 +185,9 @@ impl Envoy {
         let (route, token) = (format!("r{}", key / TOKENS), format!("Bearer native-t{}", key % TOKENS));
         let method: &[u8] = if post { b"POST" } else { b"GET" };
         let headers = [(":method", method), (":path", b"/"), ("authorization", token.as_bytes())];
-        let source = || format!("10.0.0.{source}:80");
-        flow.on_request(
-            host,
-            Arrival { stream, route: Some(route.as_bytes()), source: &source, certificate: &|| None },
-            &headers,
-            now,
-        )
-        .verdict
+        let connection = Peer::from_source(&format!("10.0.0.{source}:80"));
+        let arrival = Arrival { stream, route: Some(route.as_bytes()), connection: &connection };
+        flow.on_request(host, arrival, &headers, now).verdict
     }
 
     fn start_exchanges(&mut self, worker: usize) {
