@@ -19,13 +19,14 @@ struct Facts {
     got: Option<String>,
     wanted: Option<String>,
     help: Option<String>,
+    source: Option<String>,
 }
 
 impl Refusal {
     /// A refusal for `reason`; `detail` is one sentence, without final stop.
     pub fn new(reason: Reason, detail: impl Display) -> Self {
         let detail = quote(detail);
-        Self(Box::new(Facts { reason, detail, claim: None, got: None, wanted: None, help: None }))
+        Self(Box::new(Facts { reason, detail, claim: None, got: None, wanted: None, help: None, source: None }))
     }
 
     /// Names the claim or parameter that was wrong.
@@ -54,6 +55,20 @@ impl Refusal {
     pub fn help(mut self, advice: impl Display) -> Self {
         self.0.help = Some(quote(advice));
         self
+    }
+
+    /// Says which trust source refuses. What to do stands in the table of reasons, where nothing better is known.
+    #[must_use]
+    pub fn of_source(mut self, name: &str) -> Self {
+        let reason = self.0.reason;
+        self.0.help.get_or_insert_with(|| format!("`{reason}` in the table of reasons says what to do"));
+        self.0.source = Some(quote(name));
+        self
+    }
+
+    /// The trust source that refuses, once it is known which one it is.
+    pub fn source(&self) -> Option<&str> {
+        self.0.source.as_deref()
     }
 
     /// The stable code.

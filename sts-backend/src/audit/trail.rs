@@ -116,6 +116,7 @@ impl Trail {
         self.leaf.claim = own(refusal.claim_name());
         self.leaf.got = own(refusal.got_value());
         self.leaf.help = own(refusal.advice());
+        self.leaf.source = self.leaf.source.or_else(|| own(refusal.source()));
         self.leaf.wanted = own(refusal.wanted_value());
         self.leaf
     }

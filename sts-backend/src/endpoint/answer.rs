@@ -72,7 +72,10 @@ pub fn http_refused(status: StatusCode, detail: &str, got: Option<&str>, wanted:
 fn refused_with(status: StatusCode, error: &str, refusal: &Refusal, decision_id: Option<&str>) -> Response {
     let body = ErrorResponse {
         error: error.to_owned(),
-        error_description: description(refusal.detail()),
+        error_description: description(&match refusal.source() {
+            Some(source) => format!("source {source}: {}", refusal.detail()),
+            None => refusal.detail().to_owned(),
+        }),
         reason: Some(refusal.reason().code().to_owned()),
         claim: refusal.claim_name().map(str::to_owned),
         got: refusal.got_value().map(str::to_owned),

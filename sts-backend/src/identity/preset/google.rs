@@ -32,6 +32,9 @@ pub fn check_projects(projects: &[String]) -> Result<(), String> {
 /// The service account the token speaks of.
 pub fn identify(projects: &[String], claims: Claims<'_>) -> Result<Identified, Refusal> {
     let subject = claims.text("sub")?;
+    if !subject.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(claims.mismatch("sub", claims.value("sub"), "the number of a service account"));
+    }
     claims.expect("azp", subject)?;
     if claims.value("email_verified") != Some(&Value::Bool(true)) {
         return Err(claims.mismatch("email_verified", claims.value("email_verified"), "true"));

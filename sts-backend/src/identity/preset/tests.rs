@@ -84,6 +84,7 @@ fn google_names_the_service_account_in_its_project() {
         &preset,
         &good,
         &[
+            ("sub", json!("reporting"), "sub"),
             ("azp", json!("client.apps.googleusercontent.com"), "azp"),
             ("azp", json!(null), "azp"),
             ("sub", json!(null), "sub"),

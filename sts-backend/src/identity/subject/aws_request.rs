@@ -12,7 +12,7 @@ use crate::{
             serialisation::Presented,
             signed::{Addressee, SignedRequest},
         },
-        sources::Sources,
+        sources::{AwsRequestSource, Sources},
     },
     refusal::Refusal,
     request::TokenRequest,
@@ -26,6 +26,17 @@ pub(super) async fn verify(
     now: u64,
 ) -> Result<VerifiedSubject, Refusal> {
     let source = sources.of_aws_requests(asker)?;
+    let judged = judge(sources, source, asker, request, now).await;
+    judged.map_err(|refusal| refusal.of_source(&source.settings.name))
+}
+
+async fn judge(
+    sources: &Sources,
+    source: &AwsRequestSource,
+    asker: &VerifiedActor,
+    request: &TokenRequest,
+    now: u64,
+) -> Result<VerifiedSubject, Refusal> {
     let presented = Presented::read(request.subject_token().expose())?;
     let addressee = Addressee { audience: &source.settings.audience, asked: request.audience() };
     let signed = SignedRequest::check(&presented, &source.aws, addressee, now)?;

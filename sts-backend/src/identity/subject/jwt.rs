@@ -38,6 +38,17 @@ pub(super) async fn verify(
     let jws = CompactJws::parse(token.expose(), &Algorithm::ALL).map_err(|error| refuse_jws(error, sources))?;
     let (issuer, subject) = (jws.unverified_issuer(), jws.unverified_subject());
     let source = sources.of_token(issuer.as_deref(), subject.as_deref(), asker)?;
+    let judged = judge(sources, source, jws, token, now).await;
+    judged.map_err(|refusal| refusal.of_source(&source.settings.name))
+}
+
+async fn judge(
+    sources: &Sources,
+    source: &Source,
+    jws: CompactJws<'_>,
+    token: &Secret,
+    now: u64,
+) -> Result<VerifiedSubject, Refusal> {
     check_header(jws.header(), source)?;
     let found = match &source.keys {
         Some(keys) => keys.find(jws.header(), now).await,

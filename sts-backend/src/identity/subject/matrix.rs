@@ -225,6 +225,12 @@ impl World {
                 Err(refusal) => {
                     let at = format!("{}: {case:?}: {refusal:?}", one.workload.preset);
                     assert!(refusal.got_value().is_some() && refusal.wanted_value().is_some(), "{at}");
+                    let found = refusal.source().is_some_and(|source| source == one.workload.preset);
+                    assert!(
+                        found || refusal.reason() == Reason::SubjectIssuerUnknown || refusal.source().is_none(),
+                        "{at}"
+                    );
+                    assert!(refusal.advice().is_some() || refusal.source().is_none(), "{at}");
                     for part in token.trim().split('.').filter(|part| part.len() > 20) {
                         assert!(!at.contains(part), "the token is quoted: {at}");
                     }

@@ -34,6 +34,7 @@ pub(super) async fn verify(
             .got("something else")
             .wanted("printable ASCII"));
     }
-    let (identified, expires_at) = server.of(token, now).await?;
+    let vouched = server.of(token, now).await.map_err(|refusal| refusal.of_source(&source.settings.name));
+    let (identified, expires_at) = vouched?;
     VerifiedSubject::vouched(sources, &source.settings, source.settings.preset.issuer(), identified, expires_at)
 }
