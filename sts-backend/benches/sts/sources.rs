@@ -10,8 +10,9 @@ use sts_backend::{
     audit::Audit,
     exchange::{Exchange, ExchangeSettings, Message},
     identity::{
-        Credential, IntrospectionSettings, JwksSettings, Preset, ServerSettings, SourceSettings, Sources,
-        assertion::Assertions,
+        AwsRequestSettings, Credential, EndpointSettings, IntrospectionSettings, JwksSettings, Preset, ServerSettings,
+        SourceSettings, Sources,
+        assertion::{Assertions, Voucher, pattern::SubjectPattern},
     },
     keys::SigningKeys,
     policy::Policy,
@@ -85,6 +86,13 @@ pub async fn measure(plan: &Plan) -> Vec<Measured> {
     let answer = json!({"active": true, "aud": "https://sts.test", "sub": "job", "exp": NOW + 3600});
     issuer.serve_with(INTROSPECT, http::StatusCode::OK, &json, answer.to_string());
     variants.push(variant("introspection".into(), opaque(&issuer, &folder), Box::new(opaque_token)).await);
+    issuer.serve("/", CALLER);
+    variants.push(variant("aws_signed_request".into(), aws(&issuer, &folder), Box::new(signed_request)).await);
+    let mesh = Mesh::new();
+    let (settings, _) = signed(&issuer, &folder, workload::all().remove(0), "beside");
+    let assertions = mesh.assertions();
+    let certificates = Box::new(move |_| (mesh.certificate(), token_type::TokenType::PeerCertificate.urn()));
+    variants.push(variant_of("peer certificate".into(), settings, assertions, certificates).await);
 
     let number = if plan.workloads < 1_000 { 10 } else { 300 };
     for variant in &mut variants {
@@ -178,7 +186,86 @@ fn server(issuer: &FakeIssuer, folder: &tempfile::TempDir, path: &str) -> Server
     }
 }
 
+fn aws(issuer: &FakeIssuer, folder: &tempfile::TempDir) -> SourceSettings {
+    SourceSettings {
+        name: "signed".into(),
+        audience: "https://sts.test".into(),
+        actors: None,
+        preset: Preset::AwsSignedRequest(AwsRequestSettings {
+            accounts: BTreeSet::from(["123456789012".to_owned()]),
+            regions: BTreeSet::from(["us-east-2".to_owned()]),
+            role_ids: BTreeSet::new(),
+            allow_users: false,
+            allow_unsigned_audience: false,
+            endpoint: Some(EndpointSettings {
+                uri: issuer.url.parse().unwrap(),
+                ca: Some(folder.path().join("ca.pem")),
+                allow_private_addresses: true,
+            }),
+        }),
+        jwks: JwksSettings::default(),
+    }
+}
+
+/// What AWS answers here to every request.
+const CALLER: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+     <GetCallerIdentityResult><Arn>arn:aws:sts::123456789012:assumed-role/app-role/i-0abc</Arn>\
+     <UserId>AROAEXAMPLEID:i-0abc</UserId><Account>123456789012</Account></GetCallerIdentityResult>\
+     <ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></GetCallerIdentityResponse>";
+
+/// A signed request in Google's form, of the second [`NOW`].
+fn signed_request(number: usize) -> (String, &'static str) {
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential=ASIAEXAMPLE/20270115/us-east-2/sts/aws4_request, \
+         SignedHeaders=host;x-amz-date;x-goog-cloud-target-resource, Signature={number:064x}"
+    );
+    let header = |key: &str, value: &str| json!({"key": key, "value": value});
+    let request = json!({
+        "headers": [
+            header("Authorization", &authorization),
+            header("host", "sts.us-east-2.amazonaws.com"),
+            header("x-amz-date", "20270115T080000Z"),
+            header("x-goog-cloud-target-resource", "https://sts.test"),
+        ],
+        "method": "POST",
+        "url": "https://sts.us-east-2.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+    });
+    (token::base64url::encode(request.to_string()), token_type::TokenType::Aws4Request.urn())
+}
+
+/// An authority of workloads that show certificates.
+struct Mesh(rcgen::CertifiedIssuer<'static, rcgen::KeyPair>);
+
+impl Mesh {
+    fn new() -> Self {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+        Self(rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn assertions(&self) -> Assertions {
+        let subjects = vec![SubjectPattern::parse("spiffe://mesh.test/ns/payments/*").unwrap()];
+        let voucher = Voucher::new("mesh.test", vec![self.0.der().clone()], subjects);
+        let mut assertions = Assertions::default();
+        assertions.allow(SpiffeId::parse(PROXY).unwrap(), voucher.unwrap_or_else(|_| panic!("a sound authority")));
+        assertions
+    }
+
+    fn certificate(&self) -> String {
+        let mut params = rcgen::CertificateParams::default();
+        params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+        let uri = "spiffe://mesh.test/ns/payments/sa/api".try_into().unwrap();
+        params.subject_alt_names = vec![rcgen::SanType::URI(uri)];
+        params.signed_by(&rcgen::KeyPair::generate().unwrap(), &self.0).unwrap().pem()
+    }
+}
+
 async fn variant(source: String, settings: SourceSettings, tokens: Tokens) -> Variant {
+    variant_of(source, settings, Assertions::default(), tokens).await
+}
+
+async fn variant_of(source: String, settings: SourceSettings, assertions: Assertions, tokens: Tokens) -> Variant {
     let place = Arc::new(EmbeddedStore::in_memory().unwrap());
     let keys = SigningKeys::load_or_create(&*place, &[5; 32], NOW).await.unwrap();
     let settings = ExchangeSettings {
@@ -187,7 +274,7 @@ async fn variant(source: String, settings: SourceSettings, tokens: Tokens) -> Va
         default_life: 60,
         direct_default_life: 300,
         actors: BTreeSet::from([SpiffeId::parse(PROXY).unwrap()]),
-        assertions: Assertions::default(),
+        assertions,
         sources: Arc::new(Sources::new(vec![settings], "td.test", None).unwrap()),
         targets: sts_backend::target::Targets::new(vec![target()]).unwrap(),
         policy: Policy::load(&[("policy.cedar".into(), POLICY.into())]).unwrap_or_else(|_| panic!("a sound policy")),
