@@ -9,16 +9,18 @@
 //! | `GET /CLOUD/requests` | how often each of them was asked for |
 //! | `/kubernetes/apis/...` | the cluster's API server: see [`api_server`] |
 //! | `/introspection/...` | a server of opaque tokens: see [`introspection`] |
+//! | `/metadata` | the metadata servers beside it, on plain HTTP: see [`metadata`] |
 
 pub mod api_server;
 pub mod cloud;
 pub mod introspection;
 mod keys;
+pub mod metadata;
 pub mod mint;
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -44,6 +46,7 @@ use mint::Order;
 #[derive(Debug)]
 pub struct Clouds {
     server: Server,
+    _metadata: Server,
 }
 
 struct Issuers {
@@ -70,6 +73,8 @@ impl Clouds {
         }
         let own = format!("https://{}", listener.local_addr()?);
         let state = Arc::new(Issuers { base: base.unwrap_or(own), issuers: Mutex::new(issuers) });
+        let here = bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
+        let (metadata, switches) = metadata::start(here, Arc::clone(&state))?;
         let router = Router::new()
             .route("/health", get(|| async { "ok\n" }))
             .route("/{cloud}/token", get(token))
@@ -79,8 +84,9 @@ impl Clouds {
             .route("/{cloud}/{*document}", get(document))
             .merge(api_server::router())
             .with_state(state)
-            .merge(introspection::router());
-        Ok(Self { server: Server::tls(listener, router, pki, "clouds")? })
+            .merge(introspection::router())
+            .merge(switches);
+        Ok(Self { server: Server::tls(listener, router, pki, "clouds")?, _metadata: metadata })
     }
 
     /// Where they listen.
