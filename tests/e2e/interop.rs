@@ -10,7 +10,8 @@ use harness::{Result, clouds::cloud::Cloud, topology::Topology, workspace};
 use serde_json::{Value, json};
 
 /// Pinned: an upgrade is a decision.
-const PACKAGES: [&str; 4] = ["google-auth==2.62.2", "requests==2.32.5", "Authlib==1.9.9", "jsonschema==4.26.0"];
+const PACKAGES: [&str; 5] =
+    ["google-auth==2.62.2", "requests==2.32.5", "Authlib==1.9.9", "jsonschema==4.26.0", "azure-identity==1.27.0"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn google_auth_exchanges_a_token_from_a_file() -> Result<()> {

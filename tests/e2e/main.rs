@@ -60,6 +60,9 @@ mod introspection;
 /// Clients that others wrote.
 mod interop;
 
+/// Clients that others wrote, and the metadata servers that they ask.
+mod sdk;
+
 /// `cargo demo`.
 mod demo;
 
