@@ -41,7 +41,7 @@ async fn google_auth_exchanges_a_token_from_a_file() -> Result<()> {
         "token_url": format!("{}/oauth2/token", topology.sts.no_client_certificate_url()),
         "credential_source": {"file": file}
     });
-    let said = python(&topology, "google_auth.py", &credentials, &[])?;
+    let said = python(&topology, "google_auth.py", &credentials)?;
     token_is_right(&said, Cloud::Kubernetes)?;
     // Less than 225 s left would make this client ask again on every call.
     assert_eq!(said["valid"], true, "{said}");
@@ -58,13 +58,13 @@ async fn authlib_exchanges_a_token() -> Result<()> {
         "resource": "https://reports.gcp.cloakroom.test",
         "scope": "reports.read"
     });
-    let said = python(&topology, "authlib_session.py", &settings, &[])?;
+    let said = python(&topology, "authlib_session.py", &settings)?;
     token_is_right(&said, Cloud::Aws)?;
     assert_eq!(said["scope"], "reports.read");
     // And what a refusal looks like to it.
     let mut refused = settings.clone();
     refused["resource"] = json!("https://nowhere.example");
-    let said = python(&topology, "authlib_session.py", &refused, &[])?;
+    let said = python(&topology, "authlib_session.py", &refused)?;
     assert_eq!(said["error"], "invalid_target", "{said}");
     Ok(())
 }
@@ -96,7 +96,7 @@ async fn google_auth_exchanges_a_request_that_it_signed_on_an_instance_of_aws() 
                 "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
         }
     });
-    let said = python(&topology, "google_auth_aws.py", &credentials, &[])?;
+    let said = python(&topology, "google_auth_aws.py", &credentials)?;
     token_is_right(&said, Cloud::Aws)?;
     assert_eq!(said["valid"], true, "{said}");
     Ok(())
@@ -114,7 +114,7 @@ async fn botocore_signs_a_request_in_vault_s_form() -> Result<()> {
         "resource": "https://reports.gcp.cloakroom.test",
         "token_url": format!("{}/oauth2/token", topology.sts.no_client_certificate_url())
     });
-    let said = python(&topology, "botocore_vault.py", &settings, &[])?;
+    let said = python(&topology, "botocore_vault.py", &settings)?;
     assert_eq!(said["method"], "iam-role", "{said}");
     token_is_right(&said, Cloud::Aws)
 }
@@ -128,8 +128,7 @@ pub fn token_is_right(said: &Value, cloud: Cloud) -> Result<()> {
     Ok(())
 }
 
-/// What `script` says, run with these environment variables besides.
-pub fn python(topology: &Topology, script: &str, settings: &Value, variables: &[(&str, &str)]) -> Result<Value> {
+fn python(topology: &Topology, script: &str, settings: &Value) -> Result<Value> {
     let mut command = Command::new(environment()?);
     // Nor are the credentials of whoever runs this those of the instance.
     let foreign = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("AWS_"));
@@ -140,7 +139,6 @@ pub fn python(topology: &Topology, script: &str, settings: &Value, variables: &[
         .env("REQUESTS_CA_BUNDLE", topology.pki.ca())
         // The proxies of whoever runs this are not on the way to loopback.
         .env("NO_PROXY", "127.0.0.1")
-        .envs(variables.iter().copied())
         .output()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     serde_json::from_str(&said)

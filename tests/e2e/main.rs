@@ -69,8 +69,11 @@ mod aws;
 /// Clients that others wrote.
 mod interop;
 
-/// The same, in every way they know to a token.
+/// Clients that others wrote, and the metadata servers that they ask.
 mod sdk;
+
+/// Google's client in Rust, a stricter reader of answers.
+mod rust_sdk;
 
 /// `cargo demo`.
 mod demo;

@@ -10,6 +10,7 @@
 //! | `GET /CLOUD/requests` | how often each of them was asked for |
 //! | `/kubernetes/apis/...` | the cluster's API server: see [`api_server`] |
 //! | `/introspection/...` | a server of opaque tokens: see [`introspection`] |
+//! | `/metadata` | the metadata servers beside it, on plain HTTP: see [`metadata`] |
 //!
 //! AWS itself, which is asked rather than verified against, is on the same server: see [`aws`].
 
@@ -17,11 +18,12 @@ pub mod api_server;
 pub mod cloud;
 pub mod introspection;
 mod keys;
+pub mod metadata;
 pub mod mint;
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -50,6 +52,7 @@ pub const JOB_TOKEN: &str = "the-job-of-the-stand-in";
 #[derive(Debug)]
 pub struct Clouds {
     server: Server,
+    _metadata: Server,
 }
 
 struct Issuers {
@@ -76,6 +79,8 @@ impl Clouds {
         }
         let own = format!("https://{}", listener.local_addr()?);
         let state = Arc::new(Issuers { base: base.unwrap_or(own), issuers: Mutex::new(issuers) });
+        let here = bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
+        let (metadata, switches) = metadata::start(here, Arc::clone(&state))?;
         let router = Router::new()
             .route("/health", get(|| async { "ok\n" }))
             .route("/{cloud}/token", get(token))
@@ -87,8 +92,9 @@ impl Clouds {
             .merge(api_server::router())
             .with_state(state)
             .merge(introspection::router())
-            .merge(aws::router());
-        Ok(Self { server: Server::tls(listener, router, pki, "clouds")? })
+            .merge(aws::router())
+            .merge(switches);
+        Ok(Self { server: Server::tls(listener, router, pki, "clouds")?, _metadata: metadata })
     }
 
     /// Where they listen.

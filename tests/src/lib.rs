@@ -18,7 +18,6 @@ pub mod envoy;
 pub mod issued_token;
 pub mod judge;
 pub mod load;
-pub mod metadata;
 pub mod native_token;
 pub mod pki;
 pub mod port;

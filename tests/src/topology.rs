@@ -59,6 +59,16 @@ impl Topology {
         format!("https://{}{path}", self.stand_ins.clouds())
     }
 
+    /// Where the metadata servers listen, for plain HTTP.
+    pub async fn metadata_authority(&self) -> Result<String> {
+        Ok(self.client.get(&self.cloud_url("/metadata"), &[]).await?.text())
+    }
+
+    /// A URL of the metadata servers.
+    pub async fn metadata_url(&self, path: &str) -> Result<String> {
+        Ok(format!("http://{}{path}", self.metadata_authority().await?))
+    }
+
     /// A URL of the upstream, past every edge.
     pub fn upstream_url(&self, path: &str) -> String {
         format!("http://{}{path}", self.stand_ins.upstream())

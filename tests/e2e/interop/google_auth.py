@@ -3,16 +3,9 @@
 import json
 import sys
 
-import google.auth.exceptions
 import google.auth.transport.requests
-from google.auth import identity_pool, pluggable
+from google.auth import identity_pool
 
-settings = json.loads(sys.argv[1])
-kind = pluggable if "executable" in settings["credential_source"] else identity_pool
-credentials = kind.Credentials.from_info(settings)
-try:
-    credentials.refresh(google.auth.transport.requests.Request())
-    said = {"token": credentials.token, "valid": credentials.valid}
-except google.auth.exceptions.GoogleAuthError as error:
-    said = {"error": str(error)}
-print(json.dumps(said))
+credentials = identity_pool.Credentials.from_info(json.loads(sys.argv[1]))
+credentials.refresh(google.auth.transport.requests.Request())
+print(json.dumps({"token": credentials.token, "valid": credentials.valid}))
