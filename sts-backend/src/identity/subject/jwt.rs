@@ -111,6 +111,7 @@ fn refuse_algorithm(got: &str, allowed: &[Algorithm]) -> Refusal {
         .claim("alg")
         .got(got)
         .wanted(format!("one of {}", names.join(", ")))
+        .help("have the issuer sign with one of these, or list its algorithm under the source")
 }
 
 fn refuse_key(error: NoKey, header: &Header, source: &Source) -> Refusal {
