@@ -54,6 +54,8 @@ type Tokens = Box<dyn Fn(usize) -> (String, &'static str)>;
 struct Variant {
     source: String,
     exchange: Exchange,
+    /// Where the issuer's keys are, if it has any.
+    keys: Option<String>,
     tokens: Tokens,
     made: usize,
     first: Vec<Turn>,
@@ -99,13 +101,17 @@ pub async fn measure(plan: &Plan) -> Vec<Measured> {
         variant.turn(number).await;
     }
     variants.iter_mut().for_each(|variant| (variant.first.clear(), variant.repeated.clear()).0);
-    let before = issuer.hits("/keys");
+    let fetches = |variants: &[Variant]| -> Vec<usize> {
+        variants.iter().filter_map(|variant| Some(issuer.hits(variant.keys.as_ref()?))).collect()
+    };
+    let before = fetches(&variants);
+    assert!(before.iter().all(|fetches| *fetches <= 1) && before.contains(&1), "{before:?}");
     for _ in 0..plan.rounds {
         for variant in &mut variants {
             variant.turn(number).await;
         }
     }
-    assert_eq!(issuer.hits("/keys"), before, "an issuer was asked for keys on the way");
+    assert_eq!(fetches(&variants), before, "an issuer was asked for keys on the way");
     let measured = |variant: &Variant| Measured {
         source: variant.source.clone(),
         first: Figure::per_core(&variant.first),
@@ -266,6 +272,10 @@ async fn variant(source: String, settings: SourceSettings, tokens: Tokens) -> Va
 }
 
 async fn variant_of(source: String, settings: SourceSettings, assertions: Assertions, tokens: Tokens) -> Variant {
+    let published = settings.jwks.uri.as_ref().map(|uri| match &settings.preset {
+        Preset::GoogleServiceAccount { accounts, .. } => format!("{}/{}", uri.path(), accounts[0]),
+        _ => uri.path().to_owned(),
+    });
     let place = Arc::new(EmbeddedStore::in_memory().unwrap());
     let keys = SigningKeys::load_or_create(&*place, &[5; 32], NOW).await.unwrap();
     let settings = ExchangeSettings {
@@ -281,7 +291,7 @@ async fn variant_of(source: String, settings: SourceSettings, assertions: Assert
         reissues: Arc::new(Reissues::new(0)),
     };
     let exchange = Exchange::new(settings, Arc::new(keys), Audit::new(place as Arc<dyn Store>));
-    Variant { source, exchange, tokens, made: 0, first: Vec::new(), repeated: Vec::new() }
+    Variant { source, exchange, keys: published, tokens, made: 0, first: Vec::new(), repeated: Vec::new() }
 }
 
 impl Variant {
