@@ -45,15 +45,16 @@ impl VerifiedSubject {
         now: u64,
     ) -> Result<Self, Refusal> {
         let token = request.subject_token();
-        match (request.subject_token_type(), sources.introspecting(asker)) {
-            (TokenType::AccessToken, Some((source, server))) if !opaque::is_jws(token) => {
-                opaque::verify(sources, source, server, token, now).await
-            }
-            (TokenType::Jwt | TokenType::IdToken | TokenType::AccessToken, _) => {
+        match request.subject_token_type() {
+            TokenType::AccessToken if !opaque::is_jws(token) => match sources.introspecting(asker) {
+                Some((source, server)) => opaque::verify(sources, source, server, token, now).await,
+                None => jwt::verify(sources, asker, token, now).await,
+            },
+            TokenType::Jwt | TokenType::IdToken | TokenType::AccessToken => {
                 jwt::verify(sources, asker, token, now).await
             }
-            (TokenType::PeerCertificate, _) => certificate::verify(assertions, asker, token, now),
-            (TokenType::Aws4Request, _) => aws_request::verify(sources, asker, request, now).await,
+            TokenType::PeerCertificate => certificate::verify(assertions, asker, token, now),
+            TokenType::Aws4Request => aws_request::verify(sources, asker, request, now).await,
         }
     }
 
