@@ -41,6 +41,15 @@ pub(super) fn certificates(checker: &mut Checker<'_>, at: &str, path: &Path) -> 
         .ok()
 }
 
+/// The file of the certificate authorities to believe instead of the system's: `ca_file` of what stands at `at`, if it has
+/// one.
+#[allow(clippy::option_option, reason = "no file and a file that cannot be used are two things")]
+pub(super) fn authorities(checker: &mut Checker<'_>, at: &str, file: Option<&Path>) -> Option<Option<PathBuf>> {
+    let Some(file) = file else { return Some(None) };
+    certificates(checker, &format!("{at}.ca_file"), file)?;
+    Some(Some(checker.resolve(file)))
+}
+
 /// A credential of ours that is read anew each time it is shown. It is not watched as long as it is fine: its platform
 /// replaces it by the hour, and nothing else changes with it.
 pub(super) fn credential(checker: &mut Checker<'_>, at: &str, path: &Path) -> Option<PathBuf> {

@@ -135,13 +135,7 @@ fn jwks(checker: &mut Checker<'_>, at: &str, raw: RawJwks) -> Option<JwksSetting
             return None;
         }
     };
-    let ca = match raw.ca_file {
-        None => None,
-        Some(path) => {
-            files::certificates(checker, &format!("{at}.ca_file"), &path)?;
-            Some(checker.resolve(&path))
-        }
-    };
+    let ca = files::authorities(checker, at, raw.ca_file.as_deref())?;
     // Read when keys are needed, and again while the service runs: that it is there now is all that is asked.
     let file = raw.file.map(|path| checker.resolve(&path));
     if let Some(missing) = file.as_ref().filter(|file| !file.is_file()) {

@@ -197,7 +197,7 @@ impl Preset {
     }
 
     /// The path prefixes under which this source of the given name makes names. Two sources that share one could pass each
-    /// other's workloads off as their own, unless they [speak of the same](Self::names_the_same_as).
+    /// other's workloads off as their own, unless they [speak of the same](Self::shares_names_with).
     pub fn name_prefixes(&self, source: &str) -> Vec<String> {
         match self {
             Self::AwsOutbound { account, .. } => vec![format!("aws/{account}")],

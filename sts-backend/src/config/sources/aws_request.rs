@@ -54,12 +54,6 @@ fn endpoint(checker: &mut Checker<'_>, at: &str, raw: RawEndpoint) -> Option<End
         let expected = "an absolute https URL without path, such as an interface endpoint's";
         checker.wrong(format!("{at}.uri"), format!("`{}`", raw.uri), expected, "AWS is asked over TLS only");
     }
-    let ca = match raw.ca_file {
-        None => None,
-        Some(path) => {
-            files::certificates(checker, &format!("{at}.ca_file"), &path)?;
-            Some(checker.resolve(&path))
-        }
-    };
+    let ca = files::authorities(checker, at, raw.ca_file.as_deref())?;
     Some(EndpointSettings { uri: uri?, ca, allow_private_addresses: raw.allow_private_addresses })
 }

@@ -1,9 +1,6 @@
 //! Servers that are asked about tokens: a cluster's TokenReview, an issuer's introspection.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use http::Uri;
 
@@ -35,7 +32,7 @@ pub(super) fn token_review(checker: &mut Checker<'_>, at: &str, raw: RawTokenRev
     let base = raw.url.trim_end_matches('/');
     let address = address(checker, &format!("{at}.url"), &raw.url, &format!("{base}{}", token_review::PATH));
     let file = files::credential(checker, &format!("{at}.token_file"), &raw.token_file);
-    let ca = authorities(checker, at, raw.ca_file.as_deref());
+    let ca = files::authorities(checker, at, raw.ca_file.as_deref());
     let (timeout, remember) = seconds(checker, at, raw.timeout_ms, raw.remember_seconds);
     Some(ServerSettings {
         address: address?,
@@ -51,7 +48,7 @@ pub(super) fn introspection(checker: &mut Checker<'_>, at: &str, raw: RawIntrosp
     let issuer = https(checker, format!("{at}.issuer"), raw.issuer);
     let address = address(checker, &format!("{at}.endpoint"), &raw.endpoint, &raw.endpoint);
     let credential = client(checker, &format!("{at}.client"), raw.client);
-    let ca = authorities(checker, at, raw.ca_file.as_deref());
+    let ca = files::authorities(checker, at, raw.ca_file.as_deref());
     let (timeout, remember) = seconds(checker, at, raw.timeout_ms, raw.remember_seconds);
     let hint = raw.token_type_hint;
     let hint_fits =
@@ -108,13 +105,6 @@ fn client(checker: &mut Checker<'_>, at: &str, raw: RawClient) -> Option<Credent
             None
         }
     }
-}
-
-#[allow(clippy::option_option, reason = "no file and a file that cannot be used are two things")]
-fn authorities(checker: &mut Checker<'_>, at: &str, file: Option<&Path>) -> Option<Option<PathBuf>> {
-    let Some(file) = file else { return Some(None) };
-    files::certificates(checker, &format!("{at}.ca_file"), file)?;
-    Some(Some(checker.resolve(file)))
 }
 
 fn seconds(
