@@ -104,8 +104,8 @@ pub fn is_own(name: &str) -> bool {
     starts_with(name, OWN_PREFIX)
 }
 
-/// `name` is `carrier`. Servers behind CGI-like gateways cannot tell `_` from `-`, so neither do we.
-fn equal(name: &str, carrier: &str) -> bool {
+/// Whether `name` is `carrier`, both in lower case. Servers behind CGI-like gateways cannot tell `_` from `-`, so neither do we.
+pub(crate) fn equal(name: &str, carrier: &str) -> bool {
     name.len() == carrier.len() && starts_with(name, carrier)
 }
 

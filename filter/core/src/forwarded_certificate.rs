@@ -7,7 +7,7 @@
 
 use token::{jws::MAX_TOKEN_LENGTH, reason::Reason};
 
-use crate::{refusal::Refusal, request::Headers};
+use crate::{credential, refusal::Refusal, request::Headers};
 
 /// The header, in lower case.
 pub const HEADER: &str = "x-forwarded-client-cert";
@@ -15,11 +15,9 @@ pub const HEADER: &str = "x-forwarded-client-cert";
 /// What may stand in an element once. `By` and `DNS` may repeat.
 const ONCE: [&str; 5] = ["Cert", "Chain", "Hash", "Subject", "URI"];
 
-/// Whether a header of this name says, or could be taken to say, who the client is. `name` is in lower case; servers behind
-/// CGI-like gateways cannot tell `_` from `-`.
+/// Whether a header of this name says, or could be taken to say, who the client is. `name` is in lower case.
 pub fn is_named(name: &str) -> bool {
-    let same = |(one, other): (u8, u8)| one == other || one == b'-' && other == b'_';
-    name.len() == HEADER.len() && HEADER.bytes().zip(name.bytes()).all(same)
+    credential::equal(name, HEADER)
 }
 
 /// The certificate that `hop`, who must be the client itself (`peer`: the URI name in its certificate), tells of: PEM,
