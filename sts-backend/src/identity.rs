@@ -24,13 +24,13 @@ pub use aws_request::{AwsRequestSettings, EndpointSettings};
 pub use inquiry::{ServerSettings, credential::Credential};
 pub use introspection::IntrospectionSettings;
 pub use jwks::IssuerReadiness;
-pub(crate) use preset::managed;
 pub use preset::{
     Platform,
     github::{self, GithubJobs},
     google_service_account,
     oidc::OidcClaims,
 };
+pub(crate) use preset::{entra, managed};
 pub use shared_audience::user_of as user_of_audience;
 pub use source::{JwksSettings, Preset, SourceError, SourceSettings, check_all as check_sources};
 pub use sources::Sources;

@@ -10,7 +10,7 @@ use super::{
     raw::{RawJwks, RawPreset, RawSource},
 };
 use crate::identity::{
-    self, GithubJobs, JwksSettings, OidcClaims, Preset, SourceSettings, github, google_service_account,
+    self, GithubJobs, JwksSettings, OidcClaims, Preset, SourceSettings, entra, github, google_service_account,
 };
 
 mod cluster;
@@ -228,9 +228,7 @@ fn https(checker: &mut Checker<'_>, at: String, issuer: String) -> Option<String
 }
 
 fn guid(checker: &mut Checker<'_>, at: String, tenant: String) -> Option<String> {
-    let groups: Vec<_> = tenant.split('-').collect();
-    let form = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]);
-    if form && groups.iter().all(|group| group.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))) {
+    if entra::is_guid(&tenant) {
         return Some(tenant);
     }
     let expected = "the tenant's id, a GUID in lower case";

@@ -16,7 +16,7 @@ use super::{
 use crate::refusal::Refusal;
 
 pub(super) mod aws;
-mod entra;
+pub mod entra;
 pub mod github;
 mod google;
 pub mod google_service_account;

@@ -67,7 +67,8 @@ fn app_only(object: &str, claims: Claims<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn is_guid(text: &str) -> bool {
+/// Whether `text` is a GUID as Azure writes them, in lower case.
+pub fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(index, byte)| match index {
             8 | 13 | 18 | 23 => byte == b'-',

@@ -3,6 +3,8 @@
 //! Everybody can have a cluster there, so an issuer is believed as a whole and never by its ending; what does not have the
 //! exact form is somebody else's, or a mistake.
 
+use super::entra::is_guid;
+
 /// The issuer of an EKS cluster: `https://oidc.eks.REGION.amazonaws.com/id/ID`, in China with `.cn` at the host's end.
 pub fn eks_issuer(region: &str, id: &str) -> Option<String> {
     let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -54,12 +56,6 @@ pub fn is_aks(issuer: &str) -> bool {
             && is_guid(tenant)
             && is_guid(cluster)
     })
-}
-
-fn is_guid(text: &str) -> bool {
-    let groups: Vec<_> = text.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.concat().bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
