@@ -14,8 +14,9 @@ use axum::{
     routing::{get, put},
 };
 use serde_json::json;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{REGION, principal::Principal, signed_request::amz_date};
+use super::{REGION, principal::Principal};
 use crate::clock;
 
 type Sessions = Arc<Mutex<HashSet<String>>>;
@@ -67,9 +68,6 @@ async fn data(State(sessions): State<Sessions>, Path(path): Path<String>, header
 
 /// As `2026-11-22T07:30:00Z`.
 fn iso(seconds: i64) -> String {
-    let date = amz_date(seconds);
-    let part = |from: usize, to: usize| date.get(from..to).unwrap_or_default();
-    let (day, time) =
-        ([part(0, 4), part(4, 6), part(6, 8)].join("-"), [part(9, 11), part(11, 13), part(13, 15)].join(":"));
-    format!("{day}T{time}Z")
+    let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use time::{OffsetDateTime, PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use super::{
     REGION,
@@ -106,40 +107,17 @@ pub fn in_base64url(request: &Value) -> String {
 
 /// A moment as `20261122T073000Z`.
 pub fn amz_date(seconds: i64) -> String {
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (mut year, mut day) = (1970, days);
-    while day >= days_of(year) {
-        day -= days_of(year);
-        year += 1;
-    }
-    let mut month = 0;
-    while day >= MONTHS[month] + i64::from(month == 1 && days_of(year) == 366) {
-        day -= MONTHS[month] + i64::from(month == 1 && days_of(year) == 366);
-        month += 1;
-    }
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}{:02}{:02}T{hour:02}{minute:02}{second:02}Z", month + 1, day + 1)
+    let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    moment.and_then(|moment| moment.format(AMZ_DATE).ok()).unwrap_or_default()
 }
 
 /// The moment of an `x-amz-date`.
 pub fn epoch(date: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| date.get(from..to)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(4, 6)?, number(6, 8)?);
-    let month = usize::try_from(month.checked_sub(1)?).ok().filter(|month| *month < 12)?;
-    let days = (1970..year).map(days_of).sum::<i64>()
-        + MONTHS[..month].iter().sum::<i64>()
-        + i64::from(month > 1 && days_of(year) == 366)
-        + day
-        - 1;
-    let seconds = days * 86_400 + number(9, 11)? * 3600 + number(11, 13)? * 60 + number(13, 15)?;
-    (amz_date(seconds) == date).then_some(seconds)
+    Some(PrimitiveDateTime::parse(date, AMZ_DATE).ok()?.assume_utc().unix_timestamp())
 }
 
-const MONTHS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-
-fn days_of(year: i64) -> i64 {
-    365 + i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
-}
+const AMZ_DATE: &[BorrowedFormatItem<'_>] =
+    format_description!(version = 2, "[year][month][day]T[hour][minute][second]Z");
 
 #[cfg(test)]
 mod tests {
