@@ -4,6 +4,7 @@ mod address;
 pub mod assertion;
 mod audience;
 mod aws_request;
+mod bulkhead;
 mod claims;
 #[cfg(test)]
 pub(crate) mod fake_issuer;

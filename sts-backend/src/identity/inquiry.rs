@@ -15,13 +15,15 @@ use hyper::body::Bytes;
 use rustls::RootCertStore;
 use thiserror::Error;
 use token::{digest, reason::Reason, secret::Secret};
-use tokio::sync::Semaphore;
 
 use self::{
     credential::{Credential, CredentialError},
     memory::Memory,
 };
-use super::fetch::{DOCUMENT, FetchError, Fetcher};
+use super::{
+    bulkhead::Bulkhead,
+    fetch::{DOCUMENT, FetchError, Fetcher},
+};
 use crate::refusal::Refusal;
 
 pub mod credential;
@@ -73,8 +75,7 @@ pub struct Inquiry<A> {
     source: String,
     settings: ServerSettings,
     fetcher: Fetcher,
-    room: Semaphore,
-    asking: Semaphore,
+    bulkhead: Bulkhead,
     memory: Memory<Result<A, Refusal>>,
 }
 
@@ -101,8 +102,7 @@ impl<A: Clone> Inquiry<A> {
         Ok(Self {
             source: source.to_owned(),
             fetcher: Fetcher::keeping(ASKING, authorities, settings.allow_private_addresses)?,
-            room: Semaphore::new(ROOM),
-            asking: Semaphore::new(ASKING),
+            bulkhead: Bulkhead::new(ASKING, ROOM),
             memory: Memory::new(settings.remember),
             settings,
         })
@@ -130,16 +130,18 @@ impl<A: Clone> Inquiry<A> {
     }
 
     async fn answer(&self, question: Question) -> Result<Bytes, Trouble> {
-        let _place = self.room.try_acquire().map_err(|_| Trouble::Busy)?;
         let (uri, timeout) = (&self.settings.address, self.settings.timeout);
-        match tokio::time::timeout(timeout, self.send(question)).await {
+        let answer = async {
+            let _turn = self.bulkhead.turn().await.ok_or(Trouble::Busy)?;
+            self.send(question).await
+        };
+        match tokio::time::timeout(timeout, answer).await {
             Ok(answer) => answer,
             Err(_) => Err(Trouble::TimedOut { uri: uri.clone(), timeout }),
         }
     }
 
     async fn send(&self, question: Question) -> Result<Bytes, Trouble> {
-        let _turn = self.asking.acquire().await.map_err(|_| Trouble::Busy)?;
         let uri = &self.settings.address;
         let mut request = Request::new(Full::new(question.body));
         *request.method_mut() = http::Method::POST;

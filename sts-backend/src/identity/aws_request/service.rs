@@ -6,7 +6,6 @@ use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use token::reason::Reason;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     answer::{self, CallerIdentity},
@@ -14,7 +13,10 @@ use super::{
 };
 use crate::{
     actor::VerifiedActor,
-    identity::fetch::{Answered, Bounds, FetchError, Fetcher},
+    identity::{
+        bulkhead::Bulkhead,
+        fetch::{Answered, Bounds, FetchError, Fetcher},
+    },
     refusal::Refusal,
 };
 
@@ -24,56 +26,36 @@ pub const KEPT: usize = 8;
 /// What one call may take: an answer has some 500 bytes and comes within a tenth of a second.
 const BOUNDS: Bounds = Bounds { body: 16 * 1024, time: Duration::from_secs(3) };
 
-/// How many calls may be under way for proxies, and how many more may wait for their turn. More than that are refused at once:
-/// exchanges that wait for one platform must not take the places of all others.
-const FOR_PROXIES: (usize, usize) = (24, 72);
+/// How many calls may be under way for proxies, and how many may be or wait for their turn. More are refused at once.
+const FOR_PROXIES: (usize, usize) = (24, 96);
 
 /// The same for callers without a certificate. A place of their own: any stranger can make us ask, with a request that AWS
 /// then refuses, and must not take the proxies' turns.
-const FOR_STRANGERS: (usize, usize) = (8, 24);
+const FOR_STRANGERS: (usize, usize) = (8, 32);
 
 /// AWS's STS, as one source reaches it.
 pub struct AwsSts {
     fetcher: Fetcher,
     endpoint: Option<Uri>,
-    proxies: Lane,
-    strangers: Lane,
-}
-
-/// A bounded number of calls, and of those that wait to be made.
-struct Lane {
-    calls: Semaphore,
-    places: Semaphore,
-    size: usize,
-}
-
-impl Lane {
-    fn new((calls, waiting): (usize, usize)) -> Self {
-        let size = calls.saturating_add(waiting);
-        Self { calls: Semaphore::new(calls), places: Semaphore::new(size), size }
-    }
-
-    async fn turn(&self) -> Result<(SemaphorePermit<'_>, SemaphorePermit<'_>), Refusal> {
-        let Ok(place) = self.places.try_acquire() else {
-            return Err(unavailable(format!("{} calls under way", self.size)));
-        };
-        match tokio::time::timeout(BOUNDS.time, self.calls.acquire()).await {
-            Ok(Ok(turn)) => Ok((place, turn)),
-            _ => Err(unavailable(format!("no turn within {} s", BOUNDS.time.as_secs()))),
-        }
-    }
+    proxies: Bulkhead,
+    strangers: Bulkhead,
 }
 
 impl AwsSts {
     /// Asks at `endpoint`, or where it is absent at the host that a request was signed for.
     pub fn new(fetcher: Fetcher, endpoint: Option<Uri>) -> Self {
-        Self { fetcher, endpoint, proxies: Lane::new(FOR_PROXIES), strangers: Lane::new(FOR_STRANGERS) }
+        let bulkhead = |(at_once, size)| Bulkhead::new(at_once, size);
+        Self { fetcher, endpoint, proxies: bulkhead(FOR_PROXIES), strangers: bulkhead(FOR_STRANGERS) }
     }
 
     /// Sends `request` for `asker`, and says whom AWS names.
     pub async fn ask(&self, request: &SignedRequest, asker: &VerifiedActor) -> Result<CallerIdentity, Refusal> {
-        let lane = if asker.proxy().is_some() { &self.proxies } else { &self.strangers };
-        let _turn = lane.turn().await?;
+        let (bulkhead, (_, size)) =
+            if asker.proxy().is_some() { (&self.proxies, FOR_PROXIES) } else { (&self.strangers, FOR_STRANGERS) };
+        let _turn = match tokio::time::timeout(BOUNDS.time, bulkhead.turn()).await {
+            Ok(turn) => turn.ok_or_else(|| unavailable(format!("{size} calls under way")))?,
+            Err(_) => return Err(unavailable(format!("no turn within {} s", BOUNDS.time.as_secs()))),
+        };
         let answered = self.fetcher.send(self.outgoing(request)?, BOUNDS).await;
         judge(answered.map_err(|error| unavailable(without_query(&error)))?)
     }

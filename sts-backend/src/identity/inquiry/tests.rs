@@ -200,7 +200,7 @@ async fn open_questions_are_bounded_and_so_is_the_queue() {
             tokio::spawn(async move { ask(&inquiry, &format!("t{number}"), NOW).await })
         })
         .collect();
-    while inquiry.room.available_permits() > 0 || world.issuer.hits(PATH) < ASKING {
+    while inquiry.bulkhead.free().0 > 0 || world.issuer.hits(PATH) < ASKING {
         tokio::task::yield_now().await;
     }
     let (got, help) = trouble(&inquiry).await;
@@ -228,6 +228,6 @@ async fn who_hangs_up_gives_the_place_back() {
     }
     waiting.abort();
     assert!(waiting.await.unwrap_err().is_cancelled());
-    assert_eq!((inquiry.room.available_permits(), inquiry.asking.available_permits()), (ROOM, ASKING));
+    assert_eq!(inquiry.bulkhead.free(), (ROOM, ASKING));
     gate.add_permits(100);
 }

@@ -101,22 +101,22 @@ async fn calls_of_one_source_are_bounded_and_what_is_beyond_is_told_at_once() {
     aws.serve("/", sample::answer(arn, "AROAEXAMPLEID:i-0abc", "123456789012"));
     let gate = aws.hold();
     let sts = std::sync::Arc::new(sts(&aws));
-    let size = FOR_STRANGERS.0 + FOR_STRANGERS.1;
+    let (at_once, size) = FOR_STRANGERS;
     let calls: Vec<_> = (0..size)
         .map(|_| {
             let sts = std::sync::Arc::clone(&sts);
             tokio::spawn(async move { sts.ask(&signed(), &stranger()).await })
         })
         .collect();
-    while sts.strangers.places.available_permits() > 0 {
+    while sts.strangers.free().0 > 0 {
         tokio::task::yield_now().await;
     }
     let (reason, cause) = refused(&sts).await;
     assert_eq!((reason, cause.as_str()), (Reason::ReviewUnavailable, "32 calls under way"));
-    assert!(aws.hits("/") <= FOR_STRANGERS.0);
+    assert!(aws.hits("/") <= at_once);
     // However many strangers wait, a proxy's turn comes.
     let proxy = VerifiedActor::for_tests(Some("spiffe://td.test/edge"));
-    assert_eq!(sts.proxies.calls.available_permits(), FOR_PROXIES.0);
+    assert_eq!(sts.proxies.free().1, FOR_PROXIES.0);
     gate.add_permits(size + 2);
     assert!(sts.ask(&signed(), &proxy).await.is_ok());
     for call in calls {
