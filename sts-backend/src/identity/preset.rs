@@ -7,7 +7,6 @@ use token::jws::Algorithm;
 
 use super::{
     claims::Claims,
-    inquiry::ServerSettings,
     jwks::{KeyForm, KeySource},
     name,
     source::{JwksSettings, Preset},
@@ -103,13 +102,18 @@ impl Preset {
         }
     }
 
-    /// The server that is asked about each token, where there is one.
-    pub fn server(&self) -> Option<&ServerSettings> {
-        match self {
-            Self::Kubernetes { token_review, .. } => token_review.as_ref(),
-            Self::Introspection(settings) => Some(&settings.server),
-            _ => None,
-        }
+    /// The configured address of the server that is asked about each token, where there is one, and whether it may be a
+    /// loopback, private or link-local one.
+    pub fn asked_at(&self) -> Option<(&Uri, bool)> {
+        let server = match self {
+            Self::AwsSignedRequest(settings) => {
+                return settings.endpoint.as_ref().map(|endpoint| (&endpoint.uri, endpoint.allow_private_addresses));
+            }
+            Self::Kubernetes { token_review, .. } => token_review.as_ref()?,
+            Self::Introspection(settings) => &settings.server,
+            _ => return None,
+        };
+        Some((&server.address, server.allow_private_addresses))
     }
 
     /// The exact `iss` values by which a JWT is one of this issuer; the first is the one in its discovery document. None

@@ -154,18 +154,12 @@ impl SourceSettings {
         {
             return Err(SourceError::Issuer { name: name(), issuer: issuer.clone() });
         }
-        if let Preset::AwsSignedRequest(AwsRequestSettings { endpoint: Some(endpoint), .. }) = &self.preset
-            && let Some(problem) = uri_problem(&endpoint.uri, endpoint.allow_private_addresses)
+        if let Some((uri, allow_private_addresses)) = self.preset.asked_at()
+            && let Some(problem) = uri_problem(uri, allow_private_addresses)
         {
-            return Err(SourceError::Address { name: name(), uri: endpoint.uri.to_string(), problem });
+            return Err(SourceError::Address { name: name(), uri: uri.to_string(), problem });
         }
-        match self.preset.server().map(|server| (server, uri_problem(&server.address, server.allow_private_addresses)))
-        {
-            Some((server, Some(problem))) => {
-                Err(SourceError::Address { name: name(), uri: server.address.to_string(), problem })
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Where the keys come from, by these settings: for each key set, the issuers whose tokens it judges.
@@ -206,40 +200,49 @@ fn check_together(all: &[SourceSettings]) -> Result<(), SourceError> {
     let mut prefixes: HashMap<String, Vec<&SourceSettings>> = HashMap::new();
     let mut issuers: HashMap<String, Vec<&SourceSettings>> = HashMap::new();
     let mut servers = Vec::new();
-    let mut requests: Vec<&SourceSettings> = Vec::new();
+    let mut requests = Vec::new();
     for source in all {
         let name = || source.name.clone();
+        let serves = |other: &SourceSettings| other.serves_with(source);
         if names.insert(&source.name, ()).is_some() {
             return Err(SourceError::RepeatedName(name()));
         }
-        if matches!(source.preset, Preset::AwsSignedRequest(_)) {
-            if let Some(other) = requests.iter().find(|other| other.serves_with(source)) {
-                return Err(SourceError::SameForm { name: name(), other: other.name.clone() });
-            }
-            requests.push(source);
+        if matches!(source.preset, Preset::AwsSignedRequest(_))
+            && let Some(other) = join(&mut requests, source, serves)
+        {
+            return Err(SourceError::SameForm { name: name(), other });
         }
         for issuer in source.preset.issuers() {
-            let others = issuers.entry(issuer.clone()).or_default();
-            if let Some(other) = others.iter().find(|other| other.serves_with(source)) {
-                return Err(SourceError::SameIssuer { name: name(), other: other.name.clone(), issuer });
+            if let Some(other) = join(issuers.entry(issuer.clone()).or_default(), source, serves) {
+                return Err(SourceError::SameIssuer { name: name(), other, issuer });
             }
-            others.push(source);
         }
-        if matches!(source.preset, Preset::Introspection(_)) {
-            if let Some(other) = servers.iter().find(|other: &&&SourceSettings| other.serves_with(source)) {
-                return Err(SourceError::TwoServers { name: name(), other: other.name.clone() });
-            }
-            servers.push(source);
+        if matches!(source.preset, Preset::Introspection(_))
+            && let Some(other) = join(&mut servers, source, serves)
+        {
+            return Err(SourceError::TwoServers { name: name(), other });
         }
         for prefix in source.preset.name_prefixes(&source.name) {
-            let others = prefixes.entry(prefix.clone()).or_default();
-            if let Some(other) = others.iter().find(|other| !other.preset.shares_names_with(&source.preset)) {
-                return Err(SourceError::SameNames { name: name(), other: other.name.clone(), prefix });
+            let clashes = |other: &SourceSettings| !other.preset.shares_names_with(&source.preset);
+            if let Some(other) = join(prefixes.entry(prefix.clone()).or_default(), source, clashes) {
+                return Err(SourceError::SameNames { name: name(), other, prefix });
             }
-            others.push(source);
         }
     }
     Ok(())
+}
+
+/// The name of the one of `others` that `clashes`. Where none does, `source` joins them.
+fn join<'a>(
+    others: &mut Vec<&'a SourceSettings>,
+    source: &'a SourceSettings,
+    clashes: impl Fn(&SourceSettings) -> bool,
+) -> Option<String> {
+    let other = others.iter().find(|other| clashes(other)).map(|other| other.name.clone());
+    if other.is_none() {
+        others.push(source);
+    }
+    other
 }
 
 /// What is wrong between a preset and where its keys are to come from.
