@@ -1,14 +1,11 @@
 //! For whom: the workload's platform identity, verified and named.
 
-mod address;
 pub mod assertion;
 mod audience;
 mod aws_request;
-mod bulkhead;
 mod claims;
 #[cfg(test)]
 pub(crate) mod fake_issuer;
-mod fetch;
 pub(crate) mod inquiry;
 pub(crate) mod introspection;
 mod jwks;

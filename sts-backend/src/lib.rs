@@ -26,6 +26,7 @@ pub mod listener;
 pub mod logging;
 pub mod metrics;
 pub mod mint;
+pub mod outgoing;
 pub mod policy;
 pub mod refusal;
 pub mod reissue;

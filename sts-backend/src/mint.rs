@@ -146,6 +146,7 @@ impl Issued {
             expires_in: self.life,
             scope: (!claims.scope.is_empty()).then(|| claims.scope.to_string()),
             authorization_details: claims.authorization_details.clone(),
+            credential_expires_in: None,
         }
     }
 }

@@ -119,11 +119,11 @@ fn check_protocol(protocol: Option<&str>) -> Result<(), Refusal> {
 }
 
 fn read_subject_token_type(urn: &str) -> Result<TokenType, Refusal> {
-    TokenType::from_urn(urn).ok_or_else(|| {
+    TokenType::from_urn(urn).filter(|kind| TokenType::READ.contains(kind)).ok_or_else(|| {
         invalid("subject tokens of this type are not read")
             .claim("subject_token_type")
             .got(urn)
-            .wanted(one_of(&TokenType::ALL))
+            .wanted(one_of(&TokenType::READ))
     })
 }
 

@@ -178,6 +178,7 @@ impl Desk {
             expires_in: (issued.expires_ms - now) / 1000,
             scope: None,
             authorization_details: Vec::new(),
+            credential_expires_in: None,
         };
         Ok(response("200 OK", "application/json", &body.to_json().map_err(io::Error::other)?))
     }

@@ -41,10 +41,18 @@ pub const fn of(reason: Reason) -> Status {
         | Reason::SubjectTokenReplayed
         | Reason::TokenTypeUnsupported
         | Reason::ActorNotPermitted => refused(StatusCode::BAD_REQUEST, "invalid_request"),
-        Reason::TargetUnknown | Reason::PolicyDenied => refused(StatusCode::BAD_REQUEST, "invalid_target"),
+        Reason::TargetUnknown | Reason::PolicyDenied | Reason::ProviderRefused => {
+            refused(StatusCode::BAD_REQUEST, "invalid_target")
+        }
         Reason::ScopeRefused => refused(StatusCode::BAD_REQUEST, "invalid_scope"),
         Reason::ActorUnknown => refused(StatusCode::UNAUTHORIZED, "invalid_client"),
-        Reason::IssuerKeysUnavailable | Reason::ReviewUnavailable | Reason::RecordUnavailable | Reason::Overloaded => {
+        Reason::IssuerKeysUnavailable
+        | Reason::ReviewUnavailable
+        | Reason::ProviderThrottled
+        | Reason::ProviderUnavailable
+        | Reason::ProviderReplyInvalid
+        | Reason::RecordUnavailable
+        | Reason::Overloaded => {
             Status { http: StatusCode::SERVICE_UNAVAILABLE, error: "temporarily_unavailable", retry_after: Some(1) }
         }
         // Reasons of the edge. This service does not give them; were it to, the request would still be refused.
@@ -53,6 +61,8 @@ pub const fn of(reason: Reason) -> Status {
         | Reason::MethodRefused
         | Reason::PathRefused
         | Reason::ClusterRefused
+        | Reason::SignatureRefused
+        | Reason::BodyTooLarge
         | Reason::StsUnavailable
         | Reason::StsReplyInvalid
         | Reason::SourceLimited
@@ -82,12 +92,14 @@ mod tests {
     }
 
     /// Reasons that only an edge gives.
-    const OF_THE_EDGE: [Reason; 9] = [
+    const OF_THE_EDGE: [Reason; 11] = [
         Reason::RouteUnknown,
         Reason::RequestRefused,
         Reason::MethodRefused,
         Reason::PathRefused,
         Reason::ClusterRefused,
+        Reason::SignatureRefused,
+        Reason::BodyTooLarge,
         Reason::StsUnavailable,
         Reason::StsReplyInvalid,
         Reason::SourceLimited,

@@ -1,6 +1,6 @@
 //! Asking a server about one token, so that neither the server nor those who send tokens can do harm by it.
 //!
-//! - What is asked goes to the one configured address: see [`Fetcher`](super::fetch::Fetcher) for what guards it.
+//! - What is asked goes to the one configured address: see [`Fetcher`] for what guards it.
 //! - At most [`ASKING`] questions of a source are open, and [`ROOM`] wait or are open: one slow server does not fill the
 //!   service.
 //! - An answer is awaited for less time than proxies wait for us; after that the token is refused, and nobody takes the
@@ -20,11 +20,13 @@ use self::{
     credential::{Credential, CredentialError},
     memory::Memory,
 };
-use super::{
-    bulkhead::Bulkhead,
-    fetch::{DOCUMENT, FetchError, Fetcher},
+use crate::{
+    outgoing::{
+        bulkhead::Bulkhead,
+        fetch::{DOCUMENT, FetchError, Fetcher},
+    },
+    refusal::Refusal,
 };
-use crate::refusal::Refusal;
 
 pub mod credential;
 mod memory;

@@ -24,7 +24,7 @@ use token::{
 };
 use tokio::task::AbortHandle;
 
-use super::fetch::Fetcher;
+use crate::outgoing::fetch::Fetcher;
 
 mod bundle;
 mod document;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    net::IpAddr,
     path::PathBuf,
 };
 
@@ -11,7 +10,6 @@ use thiserror::Error;
 use token::{jws::Algorithm, spiffe::SpiffeId};
 
 use super::{
-    address,
     aws_request::AwsRequestSettings,
     inquiry::ServerSettings,
     introspection::IntrospectionSettings,
@@ -20,6 +18,7 @@ use super::{
     preset::{KeyLocation, github::GithubJobs, oidc::OidcClaims},
     shared_audience,
 };
+use crate::outgoing::address::uri_problem;
 
 /// The longest audience, in bytes.
 const MAX_AUDIENCE: usize = 1024;
@@ -261,25 +260,6 @@ fn key_problem(preset: &Preset, jwks: &JwksSettings) -> Option<&'static str> {
         }
         _ => None,
     }
-}
-
-/// Why `uri` must not be fetched, if so. A host name's addresses are judged when they are known, at each connection.
-pub(super) fn uri_problem(uri: &Uri, allow_private_addresses: bool) -> Option<&'static str> {
-    if uri.scheme_str() != Some("https") {
-        return Some("is not an https URI");
-    }
-    let authority = uri.authority()?;
-    if authority.as_str().contains('@') {
-        return Some("names a user");
-    }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    let literal: Option<IpAddr> = host.parse().ok();
-    if literal.is_some_and(|literal| !address::is_public(literal)) && !allow_private_addresses {
-        return Some(
-            "is a loopback, private or otherwise special address; set `allow_private_addresses` beside the address to reach it",
-        );
-    }
-    None
 }
 
 fn audience_problem(audience: &str) -> Option<String> {

@@ -12,14 +12,17 @@ use super::{
         replays::Replays,
         service::{self, AwsSts},
     },
-    fetch::{self, Fetcher},
     introspection::Introspection,
     jwks::{IssuerKeys, KeySource},
     preset::KeyLocation,
     source::{self, Preset, SourceError, SourceSettings},
     token_review::TokenReview,
 };
-use crate::{actor::VerifiedActor, refusal::Refusal};
+use crate::{
+    actor::VerifiedActor,
+    outgoing::fetch::{self, Fetcher},
+    refusal::Refusal,
+};
 
 /// The trust sources of one configuration, with their key caches.
 pub struct Sources {

@@ -2,7 +2,7 @@
 //!
 //! Which way that is follows from the declared type and the configured sources. Nothing is ever tried one after another.
 
-use token::{spiffe::SpiffeId, token_type::TokenType};
+use token::{reason::Reason, spiffe::SpiffeId, token_type::TokenType};
 
 use super::{
     assertion::Assertions,
@@ -55,6 +55,12 @@ impl VerifiedSubject {
             }
             TokenType::PeerCertificate => certificate::verify(assertions, asker, token, now),
             TokenType::Aws4Request => aws_request::verify(sources, asker, request, now).await,
+            // Requests with these are refused when they are read.
+            kind @ (TokenType::AwsKeys | TokenType::AzureSas) => {
+                Err(Refusal::new(Reason::RequestInvalid, "subject tokens of this type are not read")
+                    .claim("subject_token_type")
+                    .got(kind))
+            }
         }
     }
 

@@ -20,6 +20,7 @@
     )
 )]
 
+pub mod aws_keys;
 pub mod base64url;
 pub mod claims;
 pub mod constraint;

@@ -195,6 +195,9 @@ pub struct ExchangeResponse {
     pub expires_in: u64,
     pub scope: Option<String>,
     pub authorization_details: Vec<Constraint>,
+    /// Seconds that the credential itself lives at its provider, where this answer lends it for less: then the same
+    /// credential may be lent again, and lives on with each answer up to this end. Of our own making.
+    pub credential_expires_in: Option<u64>,
 }
 
 /// Why an STS's answer must not become a credential.
@@ -206,6 +209,8 @@ pub enum ResponseError {
     Token,
     #[error("`expires_in` is {0}; 1 to {MAX_EXPIRES_IN} is accepted")]
     Life(u64),
+    #[error("`credential_expires_in` is {0}, less than `expires_in`")]
+    CredentialLife(u64),
     #[error("`authorization_details` has more than {MAX_CONSTRAINTS} elements")]
     Constraints,
 }
@@ -220,6 +225,8 @@ struct RawResponse<'r> {
     scope: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     authorization_details: Vec<Constraint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    credential_expires_in: Option<u64>,
 }
 
 impl ExchangeResponse {
@@ -234,6 +241,9 @@ impl ExchangeResponse {
         if !(1..=MAX_EXPIRES_IN).contains(&raw.expires_in) {
             return Err(ResponseError::Life(raw.expires_in));
         }
+        if let Some(life) = raw.credential_expires_in.filter(|life| *life < raw.expires_in) {
+            return Err(ResponseError::CredentialLife(life));
+        }
         if raw.authorization_details.len() > MAX_CONSTRAINTS {
             return Err(ResponseError::Constraints);
         }
@@ -244,6 +254,7 @@ impl ExchangeResponse {
             expires_in: raw.expires_in,
             scope: raw.scope,
             authorization_details: raw.authorization_details,
+            credential_expires_in: raw.credential_expires_in,
         })
     }
 
@@ -256,6 +267,7 @@ impl ExchangeResponse {
             expires_in: self.expires_in,
             scope: self.scope.clone(),
             authorization_details: self.authorization_details.clone(),
+            credential_expires_in: self.credential_expires_in,
         })
     }
 }

@@ -80,6 +80,14 @@ reasons! {
     ActorNotPermitted = "actor_not_permitted",
     /// No policy lets this subject reach this destination, or one forbids it.
     PolicyDenied = "policy_denied",
+    /// The destination's provider says no to what it was shown, or to what it was asked for.
+    ProviderRefused = "provider_refused",
+    /// The destination's provider takes no more calls for now, or this STS makes no more, to stay below its limit.
+    ProviderThrottled = "provider_throttled",
+    /// The destination's provider did not answer in time, could not be reached, or is left alone for a moment.
+    ProviderUnavailable = "provider_unavailable",
+    /// The destination's provider answered something that must not become a credential.
+    ProviderReplyInvalid = "provider_reply_invalid",
     /// The decision could not be recorded, so nothing was released.
     RecordUnavailable = "record_unavailable",
     /// The STS is shutting down or carries all the work it may.
@@ -94,6 +102,10 @@ reasons! {
     PathRefused = "path_refused",
     /// After the swap Envoy would send the request to a cluster the route does not name.
     ClusterRefused = "cluster_refused",
+    /// The request is signed in a way that the proxy cannot replace: chunk by chunk, or in its query.
+    SignatureRefused = "signature_refused",
+    /// The request's body is larger than the route reads to sign it.
+    BodyTooLarge = "body_too_large",
     /// The STS did not answer in time, or could not be reached.
     StsUnavailable = "sts_unavailable",
     /// The STS answered something that must not become a credential.

@@ -19,17 +19,35 @@ pub enum TokenType {
     PeerCertificate,
     /// A request to AWS's `GetCallerIdentity` that the workload has signed and somebody else is to send. Read, never issued.
     Aws4Request,
+    /// Short-lived keys to sign requests to AWS with ([`crate::aws_keys`]). Of our own making: issued, never read.
+    AwsKeys,
+    /// The query of a shared access signature of Azure Storage. Of our own making: issued, never read.
+    AzureSas,
 }
 
 impl TokenType {
     /// Every type, for messages that list what was expected.
-    pub const ALL: [Self; 5] = [Self::AccessToken, Self::IdToken, Self::Jwt, Self::PeerCertificate, Self::Aws4Request];
+    pub const ALL: [Self; 7] = [
+        Self::AccessToken,
+        Self::IdToken,
+        Self::Jwt,
+        Self::PeerCertificate,
+        Self::Aws4Request,
+        Self::AwsKeys,
+        Self::AzureSas,
+    ];
+
+    /// The types by which a workload can be told.
+    pub const READ: [Self; 5] = [Self::AccessToken, Self::IdToken, Self::Jwt, Self::PeerCertificate, Self::Aws4Request];
 
     /// The types of which a workload may hold a token.
     pub const TOKENS: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::Jwt, Self::Aws4Request];
 
     /// The types that can be asked for. An AWS request is its signer's alone: nobody can issue one.
-    pub const ISSUED: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Jwt];
+    pub const ISSUED: [Self; 5] = [Self::AccessToken, Self::IdToken, Self::Jwt, Self::AwsKeys, Self::AzureSas];
+
+    /// Those of them that stand in a header as they are.
+    pub const HEADER_TOKENS: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::Jwt];
 
     /// The URN.
     pub const fn urn(self) -> &'static str {
@@ -39,6 +57,8 @@ impl TokenType {
             Self::Jwt => "urn:ietf:params:oauth:token-type:jwt",
             Self::PeerCertificate => "urn:cloakroom:params:oauth:token-type:peer-certificate",
             Self::Aws4Request => "urn:ietf:params:aws:token-type:aws4_request",
+            Self::AwsKeys => "urn:cloakroom:params:oauth:token-type:aws-keys",
+            Self::AzureSas => "urn:cloakroom:params:oauth:token-type:azure-sas",
         }
     }
 

@@ -75,7 +75,7 @@ settings! {
         /// The scope that is asked for; policy may narrow it.
         scope: Option<String> = optional(form::SCOPE),
         /// The type of token that is asked for.
-        requested_token_type: TokenType = or(TokenType::AccessToken, TokenTypeUrn(&TokenType::ISSUED)),
+        requested_token_type: TokenType = or(TokenType::AccessToken, TokenTypeUrn(&TokenType::HEADER_TOKENS)),
         /// The header the issued token is written to; `authorization` with `Bearer` if it is left out.
         inject: Option<Injection> = optional(choice()),
         /// The clusters the issued token may go to.

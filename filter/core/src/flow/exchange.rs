@@ -269,11 +269,18 @@ impl Flow {
 }
 
 /// Whether the STS can be said to work: it answered, and with something else than that it cannot. An answer that is of no use
-/// to one route says nothing of the others, nor does one issuer whose keys cannot be had or who cannot be asked.
+/// to one route says nothing of the others, nor does one issuer whose keys cannot be had or who cannot be asked, nor one
+/// provider in trouble.
 fn answered(status: Option<u16>, judged: &Result<Accepted, Refusal>) -> bool {
-    use Reason::{IssuerKeysUnavailable, Overloaded, RecordUnavailable, ReviewUnavailable, StsUnavailable};
+    use Reason::{
+        IssuerKeysUnavailable, Overloaded, ProviderReplyInvalid, ProviderThrottled, ProviderUnavailable,
+        RecordUnavailable, ReviewUnavailable, StsUnavailable,
+    };
     match judged.as_ref().map_err(Refusal::reason) {
-        Ok(_) | Err(Some(IssuerKeysUnavailable | ReviewUnavailable)) => true,
+        Ok(_)
+        | Err(Some(
+            IssuerKeysUnavailable | ReviewUnavailable | ProviderThrottled | ProviderUnavailable | ProviderReplyInvalid,
+        )) => true,
         Err(Some(StsUnavailable | Overloaded | RecordUnavailable)) => false,
         Err(_) => status.is_some_and(|status| status < 500),
     }

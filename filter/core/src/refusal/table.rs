@@ -5,7 +5,7 @@ use token::reason::Reason;
 /// How a refusal looks from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// 401: another credential may help. 403: none will. 503: it is not the caller's fault.
+    /// 401: another credential may help. 403: none will. 413, 429: less may. 503: it is not the caller's fault.
     pub status: u16,
     /// What happened, for people (RFC 9457, section 3.1.3).
     pub title: &'static str,
@@ -37,6 +37,9 @@ pub const fn row(reason: Reason) -> Row {
         Reason::MethodRefused => (403, "The method is outside the grant"),
         Reason::PathRefused => (403, "The path is outside the grant"),
         Reason::ClusterRefused => (403, "The request would go where its credential may not"),
+        Reason::ProviderRefused => (403, "The destination's provider refuses"),
+        Reason::SignatureRefused => (403, "The request is signed in a way that cannot be replaced"),
+        Reason::BodyTooLarge => (413, "The body is too large to be signed here"),
         Reason::SourceLimited => (429, "This source asks for too much"),
         Reason::RequestInvalid => (503, "The token service did not understand the proxy"),
         Reason::ProtocolUnsupported => (503, "The token service is older than the proxy"),
@@ -45,6 +48,9 @@ pub const fn row(reason: Reason) -> Row {
         Reason::TokenTypeUnsupported => (503, "The token service does not issue this type of token"),
         Reason::IssuerKeysUnavailable => (503, "The issuer's keys cannot be had"),
         Reason::ReviewUnavailable => (503, "Who vouches for the credential cannot be asked"),
+        Reason::ProviderThrottled => (503, "The destination's provider takes no more calls for now"),
+        Reason::ProviderUnavailable => (503, "The destination's provider does not answer"),
+        Reason::ProviderReplyInvalid => (503, "The destination's provider gave an unusable answer"),
         Reason::RecordUnavailable => (503, "The decision could not be recorded"),
         Reason::Overloaded => (503, "The token service has too much to do"),
         Reason::StsUnavailable => (503, "The token service cannot be reached"),

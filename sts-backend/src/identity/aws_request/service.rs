@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     actor::VerifiedActor,
-    identity::{
+    outgoing::{
         bulkhead::Bulkhead,
         fetch::{Answered, Bounds, FetchError, Fetcher},
     },

@@ -1,9 +1,9 @@
 use std::{path::Path, sync::Arc};
 
 use super::*;
-use crate::identity::{
-    fake_issuer::FakeIssuer,
-    fetch::{self, read_authorities},
+use crate::{
+    identity::fake_issuer::FakeIssuer,
+    outgoing::fetch::{self, read_authorities},
 };
 
 const NOW: u64 = 1_000_000;

@@ -9,9 +9,9 @@ use token::jwk::JwkSet;
 use tokio::io::AsyncReadExt;
 
 use super::{DEFAULT_FRESH, FILE_FRESH, MAX_FRESH, MIN_FRESH, bundle::Bundle};
-use crate::identity::{
-    fetch::{DOCUMENT, FetchError, Fetched, Fetcher},
-    preset::KeyLocation,
+use crate::{
+    identity::preset::KeyLocation,
+    outgoing::fetch::{DOCUMENT, FetchError, Fetched, Fetcher},
 };
 
 /// Where keys come from, and in which form.

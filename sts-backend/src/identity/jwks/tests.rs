@@ -4,7 +4,8 @@ use token::{jwk::Jwk, jws::Algorithm};
 use super::*;
 use crate::{
     crypto::Es256Key,
-    identity::{fake_issuer::FakeIssuer, fetch::read_authorities, preset::KeyLocation},
+    identity::{fake_issuer::FakeIssuer, preset::KeyLocation},
+    outgoing::fetch::read_authorities,
 };
 
 const NOW: u64 = 1_000_000;
@@ -162,7 +163,7 @@ async fn a_bad_answer_never_replaces_good_keys() {
     let keys = keys(&issuer);
     keys.find(&header("a"), NOW).await.unwrap();
     let elsewhere = format!("{}/elsewhere", issuer.url);
-    let large = format!(r#"{{"keys":[{}],"x":"{}"}}"#, jwk("b"), "x".repeat(crate::identity::fetch::DOCUMENT.body));
+    let large = format!(r#"{{"keys":[{}],"x":"{}"}}"#, jwk("b"), "x".repeat(crate::outgoing::fetch::DOCUMENT.body));
     let mut later = NOW;
     for (status, headers, body) in [
         (StatusCode::FOUND, vec![("location", elsewhere.as_str())], String::new()),

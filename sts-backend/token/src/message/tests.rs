@@ -91,6 +91,7 @@ fn a_response_survives_the_wire() {
         expires_in: 60,
         scope: Some("a b".to_owned()),
         authorization_details: vec![Constraint::new(Some(vec!["GET".to_owned()]), Some(paths))],
+        credential_expires_in: Some(60),
     };
     let json = response.to_json().unwrap();
     assert_eq!(ExchangeResponse::from_json(json.as_bytes()), Ok(response));
@@ -114,6 +115,14 @@ fn a_life_of_nothing_or_for_ever_is_refused() {
         let json = response_json(&[("expires_in", life)]);
         assert!(matches!(ExchangeResponse::from_json(&json), Err(ResponseError::Malformed(_))));
     }
+}
+
+#[test]
+fn a_credential_is_not_lent_for_longer_than_it_lives() {
+    let json = response_json(&[("credential_expires_in", 59.into())]);
+    assert_eq!(ExchangeResponse::from_json(&json), Err(ResponseError::CredentialLife(59)));
+    let json = response_json(&[("credential_expires_in", 900.into())]);
+    assert_eq!(ExchangeResponse::from_json(&json).unwrap().credential_expires_in, Some(900));
 }
 
 #[test]

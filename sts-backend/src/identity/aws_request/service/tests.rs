@@ -1,14 +1,16 @@
 use http::header;
 
 use super::*;
-use crate::identity::{
-    aws_request::{
-        sample::{self, AUDIENCE, SIGNED_AT},
-        serialisation::Presented,
-        signed::Addressee,
+use crate::{
+    identity::{
+        aws_request::{
+            sample::{self, AUDIENCE, SIGNED_AT},
+            serialisation::Presented,
+            signed::Addressee,
+        },
+        fake_issuer::FakeIssuer,
     },
-    fake_issuer::FakeIssuer,
-    fetch::read_authorities,
+    outgoing::fetch::read_authorities,
 };
 
 fn signed() -> SignedRequest {

@@ -14,9 +14,9 @@ use crate::{
     crypto::Es256Key,
     identity::{
         fake_issuer::FakeIssuer,
-        fetch::read_authorities,
         jwks::{BURST_WINDOW, IssuerKeys, NoKey},
     },
+    outgoing::fetch::read_authorities,
 };
 
 const NOW: u64 = 1_000_000;

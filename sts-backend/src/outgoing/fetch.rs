@@ -25,7 +25,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use thiserror::Error;
 
-use super::{address, source::uri_problem};
+use super::address::{self, uri_problem};
 
 /// What a document that an issuer publishes may take.
 pub const DOCUMENT: Bounds = Bounds { body: 256 * 1024, time: Duration::from_secs(5) };

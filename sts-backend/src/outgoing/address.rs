@@ -2,6 +2,27 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use http::Uri;
+
+/// Why `uri` must not be fetched, if so. A host name's addresses are judged when they are known, at each connection.
+pub fn uri_problem(uri: &Uri, allow_private_addresses: bool) -> Option<&'static str> {
+    if uri.scheme_str() != Some("https") {
+        return Some("is not an https URI");
+    }
+    let authority = uri.authority()?;
+    if authority.as_str().contains('@') {
+        return Some("names a user");
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let literal: Option<IpAddr> = host.parse().ok();
+    if literal.is_some_and(|literal| !is_public(literal)) && !allow_private_addresses {
+        return Some(
+            "is a loopback, private or otherwise special address; set `allow_private_addresses` beside the address to reach it",
+        );
+    }
+    None
+}
+
 /// Whether `address` is one that the whole internet can mean by it: not loopback, private, link-local, shared, reserved,
 /// multicast or for documentation, and not an IPv6 form that carries such an IPv4 address.
 pub fn is_public(address: IpAddr) -> bool {
