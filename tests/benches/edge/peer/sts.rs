@@ -43,6 +43,7 @@ fn answer(form: &[u8]) -> Option<String> {
         expires_in: 24 * 3600,
         scope: Some("reports.read".into()),
         authorization_details: Vec::new(),
+        credential_expires_in: None,
     };
     response.to_json().ok()
 }
