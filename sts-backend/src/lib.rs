@@ -10,6 +10,7 @@
 pub mod actor;
 pub mod app;
 pub mod audit;
+pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -37,3 +38,4 @@ pub mod store;
 pub mod target;
 pub mod tls;
 pub mod validate;
+pub mod xml;
