@@ -10,6 +10,8 @@ pub mod aws;
 pub mod azure;
 pub mod calls;
 pub mod credential;
+#[cfg(test)]
+mod fake;
 pub mod form;
 pub mod gcp;
 pub mod means;
