@@ -149,9 +149,10 @@ impl Settings {
         let call = async {
             let signed = means.signer.sign(&self.assertion(subject), now)?;
             let endpoint = plan.token_endpoint.clone();
-            let call = exchange::federate(endpoint, &self.provider, &plan.federated_scope(), &signed.jwt);
-            let Given { token, expires_at } =
-                means.calls.ask(&call, |answered| exchange::given(answered, None, now)).await?;
+            let scope = plan.federated_scope();
+            let call = exchange::federate(endpoint, &self.provider, &scope, &signed.jwt);
+            let given = |answered: &_| exchange::given(answered, &scope, None, now);
+            let Given { token, expires_at } = means.calls.ask(&call, given).await?;
             Ok(Federated { token, expires_at, jti: signed.jti })
         };
         self.kept.have(self.key(plan, subject), now.saturating_add(needed), now, call).await
@@ -252,7 +253,7 @@ impl Plan<'_> {
             Wanted::Scopes(scopes) => access(&scopes.iter().map(String::as_str).collect::<Vec<_>>()).await,
             Wanted::Objects { scope, boundary } => {
                 let wide = access(&[*scope]).await?;
-                self.narrow(&wide, boundary, means, now).await
+                self.narrow(&wide, scope, boundary, means, now).await
             }
             Wanted::IdToken { audience } => {
                 let account = account.ok_or_else(|| Trouble::unfit(CONFIGURE))?;
@@ -262,9 +263,17 @@ impl Plan<'_> {
         }
     }
 
-    async fn narrow(&self, wide: &Given, boundary: &str, means: Means<'_>, now: u64) -> Result<Given, Trouble> {
+    async fn narrow(
+        &self,
+        wide: &Given,
+        scope: &str,
+        boundary: &str,
+        means: Means<'_>,
+        now: u64,
+    ) -> Result<Given, Trouble> {
         let call = exchange::narrow(self.token_endpoint.clone(), &wide.token, boundary);
-        let narrow = means.calls.ask(&call, |answered| exchange::given(answered, Some(wide.expires_at), now)).await?;
+        let given = |answered: &_| exchange::given(answered, scope, Some(wide.expires_at), now);
+        let narrow = means.calls.ask(&call, given).await?;
         // Nothing else would show that the boundary was passed over.
         if narrow.token == wide.token {
             return Err(exchange::invalid("the token itself, without the boundary"));

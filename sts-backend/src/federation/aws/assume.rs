@@ -103,7 +103,9 @@ impl Assumption<'_> {
         }
         let credentials = result.only("Credentials").ok_or_else(|| invalid("an answer without keys"))?;
         let text = |name| answer::text(credentials, name).map_or("", |text| text.as_str());
+        // Keys of sessions begin so (IAM User Guide, "IAM identifiers"); others would be somebody's own, without an end.
         let keys = AwsKeys::new(text("AccessKeyId"), text("SecretAccessKey"), text("SessionToken"))
+            .filter(|keys| keys.access_key_id.starts_with("ASIA"))
             .ok_or_else(|| invalid("keys that are none"))?;
         let asked = now.saturating_add(self.seconds);
         let ends = moment::parse(text("Expiration")).filter(|ends| now < *ends && *ends <= asked.saturating_add(SKEW));

@@ -53,15 +53,20 @@ pub fn narrow(endpoint: Uri, token: &Secret, boundary: &str) -> Call {
     form::call(endpoint, &fields, "application/json")
 }
 
-/// The token in an answer that came at `now`. One made of another token ends with it at the latest, whose end is `source_ends`;
-/// then the answer need not say when.
-pub fn given(answered: &Answered, source_ends: Option<u64>, now: u64) -> Result<Given, Trouble> {
+/// The token in an answer that came at `now` to a call for one of `scope`. One made of another token ends with it at the latest,
+/// whose end is `source_ends`; then the answer need not say when.
+pub fn given(answered: &Answered, scope: &str, source_ends: Option<u64>, now: u64) -> Result<Given, Trouble> {
     let mut body = good(answered, now)?;
     let is = |name: &str, wanted: &str| {
         body.get(name).and_then(Value::as_str).is_some_and(|found| found.eq_ignore_ascii_case(wanted))
     };
     if !is("issued_token_type", ACCESS_TOKEN) || !is("token_type", "Bearer") {
         return Err(invalid("a token of another type"));
+    }
+    // Google does not say, which means that it is what was asked for (RFC 6749, section 5.1).
+    let asked = |word: &str| scope.split(' ').any(|asked| asked == word);
+    if body.get("scope").is_some_and(|said| !said.as_str().is_some_and(|said| said.split(' ').all(asked))) {
+        return Err(invalid("a token of another scope"));
     }
     let said = match body.get("expires_in") {
         None => None,

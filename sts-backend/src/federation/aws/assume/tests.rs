@@ -127,6 +127,7 @@ fn anything_else_is_no_session() {
         ("<Audience>sts", "<Audience>api"),
         ("arn:aws:iam::123456789012:oidc-provider", "arn:aws:iam::999999999999:oidc-provider"),
         ("<AccessKeyId>ASIAIOSFODNN7EXAMPLE", "<AccessKeyId>ASIA"),
+        ("<AccessKeyId>ASIA", "<AccessKeyId>AKIA"),
         ("<AccessKeyId>", "<AccessKeyId>ASIAIOSFODNN7EXAMPL2</AccessKeyId><AccessKeyId>"),
         ("<SessionToken>Fwo", "<SessionToken>&#13;&#10;x: y"),
         ("07:45:00Z", "07:30:00Z"),

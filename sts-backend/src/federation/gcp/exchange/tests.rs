@@ -6,6 +6,8 @@ use crate::federation::fake::NOW;
 
 const PROVIDER: &str = "//iam.googleapis.com/projects/123/locations/global/workloadIdentityPools/p/providers/x";
 
+const SCOPE: &str = "a b";
+
 fn answered(body: &Value) -> Answered {
     Answered { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_string().into() }
 }
@@ -51,7 +53,7 @@ fn a_token_is_narrowed_by_its_options_alone() {
 
 #[test]
 fn a_token_ends_when_it_says_and_never_after_its_source() {
-    let given = |body: &Value, source| given(&answered(body), source, NOW).map(|given| given.expires_at);
+    let given = |body: &Value, source| given(&answered(body), SCOPE, source, NOW).map(|given| given.expires_at);
     let mut body = good_answer();
     assert_eq!(given(&body, None), Ok(NOW + 3599));
     assert_eq!(given(&body, Some(NOW + 300)), Ok(NOW + 300));
@@ -75,6 +77,8 @@ fn what_is_no_token_of_this_kind_is_refused() {
         ("access_token", json!(null)),
         ("issued_token_type", json!("urn:ietf:params:oauth:token-type:jwt")),
         ("issued_token_type", json!(null)),
+        ("scope", json!("a everything")),
+        ("scope", json!(["a"])),
         ("token_type", json!("DPoP")),
         ("token_type", json!(null)),
         ("expires_in", json!(0)),
@@ -86,15 +90,18 @@ fn what_is_no_token_of_this_kind_is_refused() {
     ] {
         let mut body = good_answer();
         body[member] = value.clone();
-        let trouble = given(&answered(&body), Some(NOW + 300), NOW).expect_err(member);
+        let trouble = given(&answered(&body), SCOPE, Some(NOW + 300), NOW).expect_err(member);
         assert!(matches!(trouble, Trouble::Invalid { .. }), "{member}: {value}");
     }
     for body in ["", "[]", "{", r#"{"access_token":"a","access_token":"b"}"#] {
         let answered = Answered { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() };
-        assert!(matches!(given(&answered, None, NOW), Err(Trouble::Invalid { .. })), "{body}");
+        assert!(matches!(given(&answered, SCOPE, None, NOW), Err(Trouble::Invalid { .. })), "{body}");
     }
+    let mut less = good_answer();
+    less["scope"] = json!("b");
+    assert!(given(&answered(&less), SCOPE, None, NOW).is_ok());
     let longest = json!("a".repeat(LONGEST_TOKEN));
     let mut body = good_answer();
     body["access_token"] = longest;
-    assert!(given(&answered(&body), None, NOW).is_ok());
+    assert!(given(&answered(&body), SCOPE, None, NOW).is_ok());
 }
