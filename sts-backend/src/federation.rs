@@ -10,8 +10,15 @@ pub mod aws;
 pub mod azure;
 pub mod calls;
 pub mod credential;
+#[cfg(test)]
+mod fake;
+pub mod form;
 pub mod gcp;
 pub mod means;
+pub mod moment;
 pub mod oauth;
+pub mod object_prefix;
 pub mod order;
+pub mod permission;
+pub mod retry_after;
 pub mod trouble;

@@ -10,6 +10,7 @@
 pub mod actor;
 pub mod app;
 pub mod audit;
+pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod crypto;
 pub mod document;
 pub mod endpoint;
 pub mod exchange;
+pub mod federation;
 pub mod finding;
 #[cfg(test)]
 mod fixture;
@@ -37,3 +39,4 @@ pub mod store;
 pub mod target;
 pub mod tls;
 pub mod validate;
+pub mod xml;

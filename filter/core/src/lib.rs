@@ -42,5 +42,6 @@ pub mod reply;
 pub mod request;
 pub mod sent;
 pub mod shared;
+pub mod sigv4;
 pub mod strikes;
 pub mod time;

@@ -9,9 +9,9 @@
 //! | [`serialisation`] | how clients write such a request down |
 //! | [`signed`] | what it must say, and what it is reduced to |
 //! | [`authorization`], [`instant`] | the two headers with a form of their own |
-//! | [`host`] | which of AWS's hosts there are, and whose region is whose |
+//! | [`host`] | which of AWS's hosts there are |
 //! | [`replays`] | which signatures have been used |
-//! | [`service`], [`answer`], [`xml`] | asking AWS, and what it says |
+//! | [`service`], [`answer`] | asking AWS, and what it says |
 //! | [`caller`] | the name in it |
 
 mod answer;
@@ -25,13 +25,12 @@ pub(super) mod sample;
 pub(super) mod serialisation;
 pub(super) mod service;
 pub(super) mod signed;
-mod xml;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
 use http::Uri;
 
-pub use host::Partition;
+use crate::aws::partition::Partition;
 
 /// Which signed requests are believed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,6 @@
 //! What AWS's STS answers to `GetCallerIdentity` (API version 2011-06-15).
 
-use super::xml::{self, Element};
-
-/// The namespace of a good answer.
-const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+use crate::aws::answer;
 
 /// Who signed a request, by AWS's own word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,30 +12,15 @@ pub struct CallerIdentity {
 
 /// The identity in a good answer; nothing where anything is other than it always is.
 pub fn identity(body: &[u8]) -> Option<CallerIdentity> {
-    let root = xml::parse(body)?;
-    if root.name != "GetCallerIdentityResponse" || root.namespace.as_deref() != Some(NAMESPACE) {
-        return None;
-    }
-    let result = root.only("GetCallerIdentityResult")?;
-    let text = |name: &str| result.only(name).and_then(leaf);
+    let result = answer::result(body, "GetCallerIdentity")?;
+    let text = |name: &str| answer::text(&result, name).map(|text| text.to_string());
     Some(CallerIdentity { arn: text("Arn")?, user_id: text("UserId")?, account: text("Account")? })
-}
-
-/// The code in a bad one, such as `SignatureDoesNotMatch`. Its message is not read: it may repeat what was signed.
-pub fn error_code(body: &[u8]) -> Option<String> {
-    let root = xml::parse(body).filter(|root| root.name == "ErrorResponse")?;
-    let code = root.only("Error")?.only("Code").and_then(leaf)?;
-    let plain = code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:".contains(&byte));
-    plain.then_some(code)
-}
-
-fn leaf(element: &Element) -> Option<String> {
-    (element.children.is_empty() && !element.text.is_empty()).then(|| element.text.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::answer::NAMESPACE;
 
     fn good() -> String {
         format!(
@@ -77,20 +59,6 @@ mod tests {
         }
         for body in ["", "{}", r#"{"GetCallerIdentityResponse":{}}"#, "<html></html>"] {
             assert_eq!(identity(body.as_bytes()), None, "{body}");
-        }
-    }
-
-    #[test]
-    fn an_error_has_a_code_and_nothing_else_is_one() {
-        let error = |code: &str| {
-            format!(
-                "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code><Message>m</Message>\
-                 </Error><RequestId>r</RequestId></ErrorResponse>"
-            )
-        };
-        assert_eq!(error_code(error("ExpiredToken").as_bytes()).as_deref(), Some("ExpiredToken"));
-        for body in [error(""), error("a b"), error(&"a".repeat(65)), good(), "<Error/>".into(), String::new()] {
-            assert_eq!(error_code(body.as_bytes()), None, "{body}");
         }
     }
 }

@@ -1,17 +1,28 @@
-//! As much XML as AWS's STS answers with: elements, text, and the namespace of the root.
+//! As much XML as the clouds' services answer with: elements, text, and the namespace of the root.
 //!
-//! Everything else that XML has is refused, declarations of types and entities before all: an answer of this service never
+//! Everything else that XML has is refused, declarations of types and entities before all: an answer of theirs never
 //! has any, and a reader that knows none has nothing to be attacked by.
 
+use std::fmt;
+
+use zeroize::Zeroizing;
+
 /// An element.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Element {
     pub name: String,
     /// Its `xmlns`, where it has one.
     pub namespace: Option<String>,
     pub children: Vec<Element>,
     /// Its text; empty where it has children.
-    pub text: String,
+    pub text: Zeroizing<String>,
+}
+
+/// Without text: it may be a key.
+impl fmt::Debug for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Element").field("name", &self.name).field("children", &self.children).finish_non_exhaustive()
+    }
 }
 
 impl Element {
@@ -19,6 +30,13 @@ impl Element {
     pub fn only(&self, name: &str) -> Option<&Self> {
         let mut named = self.children.iter().filter(|child| child.name == name);
         named.next().filter(|_| named.next().is_none())
+    }
+
+    /// The same, taken out.
+    pub fn into_only(mut self, name: &str) -> Option<Self> {
+        self.only(name)?;
+        let place = self.children.iter().position(|child| child.name == name)?;
+        Some(self.children.swap_remove(place))
     }
 }
 
@@ -41,7 +59,7 @@ fn element(rest: &mut &str, depth: usize) -> Option<Element> {
     *rest = rest.strip_prefix('<')?;
     let name = name(rest)?.to_owned();
     let namespace = attributes(rest)?;
-    let mut element = Element { name, namespace, children: Vec::new(), text: String::new() };
+    let mut element = Element { name, namespace, children: Vec::new(), text: Zeroizing::default() };
     if let Some(after) = rest.strip_prefix("/>") {
         *rest = after;
         return Some(element);
@@ -49,6 +67,8 @@ fn element(rest: &mut &str, depth: usize) -> Option<Element> {
     *rest = rest.strip_prefix('>')?;
     loop {
         let (text, markup) = rest.split_at_checked(rest.find('<')?)?;
+        // At once, so that no text is left behind where it grew out of.
+        element.text.reserve(text.len());
         unescape(text, &mut element.text)?;
         *rest = markup;
         if let Some(end) = rest.strip_prefix("</") {
@@ -123,10 +143,12 @@ mod tests {
         let root = parse(b"<?xml version=\"1.0\"?>\n<A xmlns=\"urn:x\">\n <B>a&amp;b&#x27;&#39;</B> <C/><D></D></A>\n")
             .unwrap();
         assert_eq!((root.name.as_str(), root.namespace.as_deref(), root.text.as_str()), ("A", Some("urn:x"), ""));
-        assert_eq!(root.only("B").unwrap().text, "a&b''");
-        assert_eq!(root.only("C").unwrap().text, "");
+        assert_eq!(root.only("B").unwrap().text.as_str(), "a&b''");
+        assert_eq!(root.only("C").unwrap().text.as_str(), "");
         assert!(root.only("E").is_none());
         assert!(parse(b"<A><B/><B/></A>").unwrap().only("B").is_none(), "which of the two?");
+        assert!(!format!("{root:?}").contains("a&b"));
+        assert_eq!(root.into_only("B").unwrap().text.as_str(), "a&b''");
     }
 
     #[test]
