@@ -42,15 +42,7 @@ impl KeptKeys {
         asked: impl Future<Output = Result<DelegationKey, Trouble>>,
     ) -> Result<Arc<DelegationKey>, Trouble> {
         let flight = self.flight(holder, now);
-        let outcome = flight.outcome.get_or_init(|| async { asked.await.map(Arc::new) }).await.clone();
-        if outcome.is_err() {
-            // Those who waited share the failure; who comes later asks anew.
-            let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if flights.get(&holder).is_some_and(|held| Arc::ptr_eq(held, &flight)) {
-                flights.remove(&holder);
-            }
-        }
-        outcome
+        flight.outcome.get_or_init(|| async { asked.await.map(Arc::new) }).await.clone()
     }
 
     fn flight(&self, holder: [u8; 32], now: u64) -> Arc<Flight> {
@@ -70,7 +62,8 @@ impl KeptKeys {
 }
 
 impl Flight {
-    /// A clock that was set back does not prolong it, but may be a little behind another task's.
+    /// Whether who comes at `now` may have its outcome. A failure is shared by those who waited for it, and by nobody later. A
+    /// clock that was set back does not prolong it, but may be a little behind another task's.
     fn counts(&self, now: u64) -> bool {
         let usable = |outcome: &Result<Arc<DelegationKey>, _>| outcome.as_ref().is_ok_and(|key| key.expires_at > now);
         now.abs_diff(self.since) < KEPT && self.outcome.get().is_none_or(usable)

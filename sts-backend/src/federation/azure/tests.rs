@@ -197,7 +197,9 @@ async fn one_key_makes_many_signatures_and_each_has_its_own_name() {
     assert_ne!(first.jti, second.jti);
     assert_ne!(first.provider_reference, second.provider_reference);
     assert_eq!(second.expires_at, NOW + 700);
-    assert_eq!(parameters(&second)["st"], "2026-11-22T07:26:40Z", "backdated, and not to before the key");
+    assert_eq!(parameters(&second)["st"], "2026-11-22T07:26:40Z", "backdated");
+    let late = settings.obtain(&container(), &other, provider.means(), NOW - 5).await.unwrap();
+    assert_eq!(parameters(&late)["st"], "2026-11-22T07:25:00Z", "and not to before the key");
     // A workload with a credential of its own does not profit from others'.
     let own = Settings { own_credentials: vec![WORKLOAD.to_owned()], ..settings.clone() };
     own.obtain(&container(), &order("read", 600), provider.means(), NOW + 100).await.unwrap();
