@@ -1,11 +1,19 @@
 //! Moments as providers write them: `2026-11-22T08:09:09Z` (RFC 3339), with or without fractions of a second.
 
-use time::{PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
+use time::{OffsetDateTime, PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 const FORM: &[BorrowedFormatItem<'_>] = format_description!(
     version = 2,
     "[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond digits:1+]]]Z"
 );
+
+const WHOLE_SECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!(version = 2, "[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+
+/// The moment so many seconds after the epoch; nothing after the year 9999.
+pub fn text(seconds: u64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(seconds.try_into().ok()?).ok()?.format(WHOLE_SECONDS).ok()
+}
 
 /// Whole seconds since the epoch; nothing where `text` is not a moment of this form since 1970, in UTC.
 pub fn parse(text: &str) -> Option<u64> {
@@ -30,6 +38,15 @@ mod tests {
         ] {
             assert_eq!(parse(text), Some(seconds), "{text}");
         }
+    }
+
+    #[test]
+    fn moments_are_written_as_they_are_read() {
+        for seconds in [0, 951_868_799, 1_795_332_600, 253_402_300_799] {
+            assert_eq!(parse(&text(seconds).unwrap()), Some(seconds));
+        }
+        assert_eq!(text(1_795_332_600).unwrap(), "2026-11-22T07:30:00Z");
+        assert_eq!((text(253_402_300_800), text(u64::MAX)), (None, None));
     }
 
     #[test]

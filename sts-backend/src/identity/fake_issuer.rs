@@ -40,6 +40,7 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub method: http::Method,
+    pub query: Option<String>,
     pub headers: http::HeaderMap,
     pub body: Bytes,
 }
@@ -149,7 +150,8 @@ async fn serve(acceptor: tokio_rustls::TlsAcceptor, connection: tokio::net::TcpS
         async move {
             let (head, body) = request.into_parts();
             let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-            let asked = Asked { method: head.method, headers: head.headers, body };
+            let query = head.uri.query().map(str::to_owned);
+            let asked = Asked { method: head.method, query, headers: head.headers, body };
             Ok::<_, Infallible>(answer(&shared, head.uri.path(), asked).await)
         }
     });
