@@ -16,6 +16,7 @@ pub mod demo;
 pub mod edge;
 pub mod edge_only;
 pub mod envoy;
+pub mod federation;
 pub mod issued_token;
 pub mod judge;
 pub mod load;
