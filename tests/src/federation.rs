@@ -2,6 +2,7 @@
 
 pub mod assertion;
 pub mod authority;
+pub mod aws;
 pub mod issuer;
 pub mod lie;
 pub mod platform;
