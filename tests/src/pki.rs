@@ -48,7 +48,7 @@ const AWS: &[&str] = &[
     "sqs.eu-central-1.amazonaws.com",
 ];
 const GCP: &[&str] =
-    &["localhost", "sts.googleapis.com", "iamcredentials.googleapis.com", "storage.googleapis.com", "*.run.app"];
+    &["localhost", "sts.googleapis.com", "iamcredentials.googleapis.com", "storage.googleapis.com", "*.a.run.app"];
 const AZURE: &[&str] = &["localhost", "login.microsoftonline.com", "*.blob.core.windows.net"];
 const PARTNER: &[&str] =
     &["localhost", "as.home.example", "as.partner.example", "api.partner.example", "other.partner.example"];

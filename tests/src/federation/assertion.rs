@@ -71,6 +71,17 @@ impl Shown {
         self.header.get("alg").and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// `kid`.
+    pub fn key_id(&self) -> Option<&str> {
+        self.header.get("kid").and_then(Value::as_str)
+    }
+
+    /// What it says, if the key that is the JWK `jwk` signed it.
+    pub fn verify(self, jwk: &str) -> Result<Claims, Fault> {
+        verify(&self.jwt, self.algorithm(), jwk).ok_or(Fault::Signature)?;
+        Ok(self.claims)
+    }
+
     /// What it says, if a published key of `issuer` signed it by one of `algorithms`, as a token of one of `types`. One
     /// without `typ` is taken for a `JWT`.
     pub async fn prove(
@@ -88,10 +99,9 @@ impl Shown {
         if !algorithms.contains(&algorithm) {
             return Err(Fault::Algorithm(algorithm.to_owned()));
         }
-        let kid = self.header.get("kid").and_then(Value::as_str).ok_or(Fault::NoKeyId)?;
+        let kid = self.key_id().ok_or(Fault::NoKeyId)?;
         let key = issuer.key(kid, switches).await.map_err(Fault::Key)?;
-        verify(&self.jwt, algorithm, &key.to_string()).ok_or(Fault::Signature)?;
-        Ok(self.claims)
+        self.verify(&key.to_string())
     }
 }
 

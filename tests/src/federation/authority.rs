@@ -10,6 +10,7 @@ use jwt_simple::prelude::{
 };
 use serde_json::{Map, Value, json};
 
+use super::assertion::{self, Shown};
 use crate::Result;
 
 /// One issuer with an RS256 key and an ES256 key.
@@ -67,6 +68,15 @@ impl Authority {
             }
             key.sign_with_options(all, &options)?
         })
+    }
+
+    /// What a token of its own says, if it is one and in force at `now`.
+    pub fn own(&self, jwt: &str, now: i64) -> Option<assertion::Claims> {
+        let shown = Shown::parse(jwt).ok()?;
+        let keys = self.keys().ok()?;
+        let key = keys["keys"].as_array()?.iter().find(|key| key["kid"].as_str() == shown.key_id())?;
+        let claims = shown.verify(&key.to_string()).ok()?;
+        (claims.text("iss") == Some(&self.url) && claims.in_force(now, 0, false).is_ok()).then_some(claims)
     }
 
     /// Discovery document and keys, at their places below the issuer's URL. Both URLs of the document are below it.

@@ -30,6 +30,7 @@ use crate::asked::Asked;
 use account::Account;
 
 pub use account::{RoleSetup, Setup};
+pub(super) use s3::decoded;
 
 impl Account {
     /// What was sent to a queue.
