@@ -1,24 +1,29 @@
 //! An issuer that signs and publishes its keys: an authorization server of ours, or the STS where a test runs none.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use aws_lc_rs::{
-    encoding::{AsDer, Pkcs8V1Der},
+    encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
+    rand::SystemRandom,
     rsa,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
 };
 use axum::{Json, Router, routing::get};
-use jwt_simple::prelude::{
-    Claims, Duration, ECDSAP256KeyPairLike, ES256KeyPair, HeaderOptions, JWTClaims, RS256KeyPair, RSAKeyPairLike,
-};
+use jwt_simple::prelude::{ES256PublicKey, RS256PublicKey};
 use serde_json::{Map, Value, json};
 
 use super::assertion::{self, Shown};
 use crate::Result;
 
 /// One issuer with an RS256 key and an ES256 key.
-#[derive(Clone)]
 pub struct Authority {
     url: String,
-    rs256: Vec<u8>,
-    es256: Vec<u8>,
+    rs256: RsaKeyPair,
+    es256: EcdsaKeyPair,
+    keys: Value,
 }
 
 /// A header to sign under.
@@ -38,10 +43,30 @@ impl Header<'static> {
 impl Authority {
     /// A new one with keys of its own.
     pub fn new(url: &str) -> Result<Self> {
-        // jwt-simple's own generator needs seconds in a debug build.
         let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048)?;
         let der: Pkcs8V1Der<'_> = pair.as_der()?;
-        Ok(Self { url: url.to_owned(), rs256: der.as_ref().to_vec(), es256: ES256KeyPair::generate().to_bytes() })
+        let rs256 = RsaKeyPair::from_pkcs8(der.as_ref())?;
+        let es256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
+        let named = |jwk: String, kid: &str| {
+            let mut jwk: Value = serde_json::from_str(&jwk)?;
+            (jwk["kid"], jwk["use"]) = (json!(kid), json!("sig"));
+            Ok::<_, serde_json::Error>(jwk)
+        };
+        let public_rsa: PublicKeyX509Der<'_> = rs256.public_key().as_der()?;
+        let public = ES256PublicKey::from_bytes(es256.public_key().as_ref())?;
+        let keys =
+            [named(RS256PublicKey::from_der(public_rsa.as_ref())?.to_jwk(), RS256)?, named(public.to_jwk(), ES256)?];
+        Ok(Self { url: url.to_owned(), rs256, es256, keys: json!({"keys": keys}) })
+    }
+
+    /// The one of that URL. It keeps its keys for as long as the process runs: making RSA keys is slow.
+    pub fn lasting(url: &str) -> Result<Arc<Self>> {
+        static LASTING: Mutex<BTreeMap<String, Arc<Authority>>> = Mutex::new(BTreeMap::new());
+        let mut lasting = LASTING.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(match lasting.get(url) {
+            Some(authority) => Arc::clone(authority),
+            None => Arc::clone(lasting.entry(url.to_owned()).or_insert(Arc::new(Self::new(url)?))),
+        })
     }
 
     /// `iss` of its tokens.
@@ -51,53 +76,43 @@ impl Authority {
 
     /// Signs `claims` as they are.
     pub fn sign(&self, header: Header<'_>, claims: Map<String, Value>) -> Result<String> {
-        let mut all: JWTClaims<Value> = Claims::with_custom_claims(Value::Object(claims), Duration::from_secs(1));
-        // Times are in `claims` already, as the test wants them.
-        (all.issued_at, all.expires_at, all.invalid_before) = (None, None, None);
-        let options = HeaderOptions { signature_type: Some(header.typ.to_owned()), ..HeaderOptions::default() };
-        Ok(if header.algorithm == "ES256" {
-            let mut key = ES256KeyPair::from_bytes(&self.es256)?;
-            if let Some(kid) = header.kid {
-                key = key.with_key_id(kid);
-            }
-            key.sign_with_options(all, &options)?
+        let mut top = json!({"alg": header.algorithm, "typ": header.typ});
+        if let Some(kid) = header.kid {
+            top["kid"] = json!(kid);
+        }
+        let segment = |value: Value| token::base64url::encode(value.to_string());
+        let signed = format!("{}.{}", segment(top), segment(Value::Object(claims)));
+        let random = SystemRandom::new();
+        let signature = if header.algorithm == "ES256" {
+            self.es256.sign(&random, signed.as_bytes())?.as_ref().to_vec()
         } else {
-            let mut key = RS256KeyPair::from_der(&self.rs256)?;
-            if let Some(kid) = header.kid {
-                key = key.with_key_id(kid);
-            }
-            key.sign_with_options(all, &options)?
-        })
+            let mut signature = vec![0; self.rs256.public_modulus_len()];
+            self.rs256.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature)?;
+            signature
+        };
+        Ok(format!("{signed}.{}", token::base64url::encode(signature)))
     }
 
     /// What a token of its own says, if it is one and in force at `now`.
     pub fn own(&self, jwt: &str, now: i64) -> Option<assertion::Claims> {
         let shown = Shown::parse(jwt).ok()?;
-        let keys = self.keys().ok()?;
-        let key = keys["keys"].as_array()?.iter().find(|key| key["kid"].as_str() == shown.key_id())?;
+        let key = self.keys["keys"].as_array()?.iter().find(|key| key["kid"].as_str() == shown.key_id())?;
         let claims = shown.verify(&key.to_string()).ok()?;
         (claims.text("iss") == Some(&self.url) && claims.in_force(now, 0, false).is_ok()).then_some(claims)
     }
 
-    /// Discovery document and keys, at their places below the issuer's URL. Both URLs of the document are below it.
-    pub fn router(&self) -> Result<Router> {
+    /// Discovery document and keys, at their places below the issuer's URL.
+    pub fn router(&self) -> Router {
         let discovery = json!({"issuer": self.url, "jwks_uri": format!("{}/jwks.json", self.url)});
-        let keys = self.keys()?;
-        Ok(Router::new()
+        let keys = self.keys.clone();
+        Router::new()
             .route("/.well-known/openid-configuration", get(|| async { Json(discovery) }))
-            .route("/jwks.json", get(|| async { Json(keys) })))
+            .route("/jwks.json", get(|| async { Json(keys) }))
     }
 
     /// The published keys.
-    pub fn keys(&self) -> Result<Value> {
-        let named = |jwk: String, kid: &str| {
-            let mut jwk: Value = serde_json::from_str(&jwk)?;
-            (jwk["kid"], jwk["use"]) = (json!(kid), json!("sig"));
-            Ok::<_, serde_json::Error>(jwk)
-        };
-        let rs256 = named(RS256KeyPair::from_der(&self.rs256)?.public_key().to_jwk(), RS256)?;
-        let es256 = named(ES256KeyPair::from_bytes(&self.es256)?.public_key().to_jwk(), ES256)?;
-        Ok(json!({"keys": [rs256, es256]}))
+    pub fn keys(&self) -> &Value {
+        &self.keys
     }
 }
 

@@ -1,6 +1,6 @@
 //! An STS for the stand-ins' own tests: it publishes keys where ours would, and signs whatever a test wants shown.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -25,7 +25,7 @@ pub const WORKLOAD: &str = "spiffe://cloakroom.test/k8s/prod/payments/api";
 pub struct Rehearsal {
     pub pki: Pki,
     pub client: Client,
-    pub authority: Authority,
+    pub authority: Arc<Authority>,
     pub server: Server,
     _folder: TempDir,
 }
@@ -35,9 +35,9 @@ impl Rehearsal {
     pub async fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let pki = Pki::create(folder.path())?;
-        let authority = Authority::new(ISSUER)?;
+        let authority = Authority::lasting(ISSUER)?;
         let listener = bind("127.0.0.1:0".parse()?).await?;
-        let server = Server::tls(listener, authority.router()?, &pki, "sts")?;
+        let server = Server::tls(listener, authority.router(), &pki, "sts")?;
         Ok(Self { client: Client::new(&pki)?, pki, authority, server, _folder: folder })
     }
 

@@ -24,6 +24,8 @@ pub enum Manner {
     Throttled,
     /// The provider is out of order.
     Outage,
+    /// What was set up a moment ago is not known yet where this call arrives.
+    Unaware,
     /// It is answered against the contract, if it deserves an answer.
     Lying(Lie),
 }
@@ -47,6 +49,8 @@ enum Trouble {
     Outage,
     Hang,
     Slow(Duration),
+    /// For so many calls.
+    Unaware(u32),
     Lie(Lie),
 }
 
@@ -62,11 +66,7 @@ impl Switches {
         let trouble = {
             let mut state = self.lock();
             state.calls.entry(endpoint).or_default().all += 1;
-            if state.is_over_its_limit() {
-                Some(Trouble::Throttle)
-            } else {
-                state.trouble.filter(|_| state.endpoint.as_deref().is_none_or(|only| only == endpoint))
-            }
+            if state.is_over_its_limit() { Some(Trouble::Throttle) } else { state.trouble_of(endpoint) }
         };
         match trouble {
             None => Manner::Honest,
@@ -80,6 +80,7 @@ impl Switches {
                 tokio::time::sleep(delay).await;
                 Manner::Honest
             }
+            Some(Trouble::Unaware(_)) => Manner::Unaware,
             Some(Trouble::Lie(lie)) => Manner::Lying(lie),
         }
     }
@@ -143,6 +144,14 @@ impl Switches {
 }
 
 impl State {
+    fn trouble_of(&mut self, endpoint: &str) -> Option<Trouble> {
+        let trouble = self.trouble.filter(|_| self.endpoint.as_deref().is_none_or(|only| only == endpoint))?;
+        if let Trouble::Unaware(calls) = trouble {
+            self.trouble = calls.checked_sub(1).filter(|left| *left > 0).map(Trouble::Unaware);
+        }
+        Some(trouble)
+    }
+
     fn is_over_its_limit(&mut self) -> bool {
         let Some(limit) = self.limit else { return false };
         let now = Instant::now();
@@ -159,10 +168,11 @@ fn trouble(text: &str) -> Result<Option<Trouble>, String> {
         ("outage", "") => Trouble::Outage,
         ("hang", "") => Trouble::Hang,
         ("slow", delay) => Trouble::Slow(Duration::from_millis(number(delay)?)),
+        ("unaware", calls) => Trouble::Unaware(number(calls)?),
         ("lie", lie) => Trouble::Lie(Lie::named(lie)?),
         _ => {
             return Err(format!(
-                "`{text}` is no trouble: expected none, throttle, outage, hang, slow:MILLISECONDS or lie:LIE"
+                "`{text}` is no trouble: expected none, throttle, outage, hang, slow:MILLISECONDS, unaware:CALLS or lie:LIE"
             ));
         }
     }))
@@ -190,6 +200,10 @@ mod tests {
         assert_eq!((switches.enter("a").await, switches.enter("b").await), (Manner::Outage, Manner::Honest));
         set(&switches, "trouble=lie:empty").unwrap();
         assert_eq!(switches.enter("b").await, Manner::Lying(Lie::Empty));
+        set(&switches, "trouble=unaware:2").unwrap();
+        for manner in [Manner::Unaware, Manner::Unaware, Manner::Honest] {
+            assert_eq!(switches.enter("d").await, manner);
+        }
         set(&switches, "trouble=hang").unwrap();
         assert!(tokio::time::timeout(Duration::from_millis(20), switches.enter("a")).await.is_err());
         set(&switches, "trouble=none&skew=-5&keys=unreachable").unwrap();

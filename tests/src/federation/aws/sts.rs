@@ -37,6 +37,7 @@ pub async fn answer(
         Manner::Outage => {
             return Err(wrong(503, "ServiceUnavailable", "The request has failed due to a temporary failure"));
         }
+        Manner::Unaware => return Err(wrong(403, "AccessDenied", format!("Not authorized to perform sts:{endpoint}"))),
         Manner::Lying(lie) => Some(lie),
     };
     let (opened, more) = if endpoint == "AssumeRole" {

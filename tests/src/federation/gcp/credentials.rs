@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+const DENIED: &str = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).";
+
+/// The longest life of a token, in seconds.
 const LONGEST: i64 = 3600;
 const PATH: &str = "/v1/projects/-/serviceAccounts/";
 
@@ -42,6 +45,7 @@ pub async fn answer(
             ));
         }
         Manner::Outage => return Err(wrong(503, "UNAVAILABLE", "The service is currently unavailable.")),
+        Manner::Unaware => return Err(wrong(403, "PERMISSION_DENIED", DENIED)),
         Manner::Lying(lie) => Some(lie),
     };
     let body = body(asked)?;
@@ -49,8 +53,7 @@ pub async fn answer(
     let account = project.service_accounts.iter().find(|account| account.email == email);
     let account = account.ok_or_else(|| wrong(404, "NOT_FOUND", format!("Unknown service account: {email}")))?;
     if !account.users.iter().any(|member| project.is_member(member, &user)) {
-        let message = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).";
-        return Err(wrong(403, "PERMISSION_DENIED", message));
+        return Err(wrong(403, "PERMISSION_DENIED", DENIED));
     }
     if body.get("delegates").is_some_and(|delegates| !delegates.is_null() && delegates != &json!([])) {
         return Err(invalid("delegates are not taken here"));

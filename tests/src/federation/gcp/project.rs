@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{boundary::Boundary, expression::Expression, roles};
@@ -61,7 +61,7 @@ pub struct Project {
     pub service_accounts: Vec<ServiceAccount>,
     pub services: Vec<Service>,
     /// Google itself, as the issuer of ID tokens.
-    pub google: Authority,
+    pub google: Arc<Authority>,
     buckets: Mutex<BTreeMap<String, Bucket>>,
     tokens: Mutex<BTreeMap<String, Token>>,
 }
@@ -147,7 +147,7 @@ impl Project {
             provider: setup.provider,
             service_accounts: setup.service_accounts,
             services: setup.services,
-            google: Authority::new("https://accounts.google.com")?,
+            google: Authority::lasting("https://accounts.google.com")?,
             buckets: Mutex::new(setup.buckets),
             tokens: Mutex::default(),
         })

@@ -33,6 +33,8 @@ const KNOWN: [&str; 8] = [
     "actor_token",
 ];
 
+const NO_TARGET: &str = "The target service indicated by the \"audience\" parameters is invalid";
+
 /// How long a federated token lives, in seconds.
 const LIFE: i64 = 3599;
 
@@ -57,6 +59,7 @@ pub async fn answer(
             return Err(wrong(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Token exchange requests'"));
         }
         Manner::Outage => return Err(wrong(503, "UNAVAILABLE", "The service is currently unavailable.")),
+        Manner::Unaware => return Err(wrong(400, "invalid_target", NO_TARGET)),
         Manner::Lying(lie) => Some(lie),
     };
     // An invalid one makes it fail, and a valid one does nobody here have.
@@ -107,11 +110,7 @@ async fn exchange(
         return Err(invalid("Invalid value for \"audience\". It must be the full resource name of the provider"));
     }
     if audience != project.provider {
-        return Err(wrong(
-            400,
-            "invalid_target",
-            "The target service indicated by the \"audience\" parameters is invalid",
-        ));
+        return Err(wrong(400, "invalid_target", NO_TARGET));
     }
     let scope = form.get("scope").ok_or_else(|| invalid("Invalid value for \"scope\""))?;
     let kind = form.get("subject_token_type").unwrap_or_default();
