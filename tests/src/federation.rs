@@ -3,6 +3,7 @@
 pub mod assertion;
 pub mod authority;
 pub mod aws;
+pub mod azure;
 pub mod gcp;
 pub mod issuer;
 pub mod lie;
