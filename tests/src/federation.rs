@@ -7,6 +7,7 @@ pub mod azure;
 pub mod gcp;
 pub mod issuer;
 pub mod lie;
+pub mod oauth;
 pub mod platform;
 pub mod random;
 #[cfg(test)]

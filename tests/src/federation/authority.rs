@@ -103,11 +103,15 @@ impl Authority {
 
     /// Discovery document and keys, at their places below the issuer's URL.
     pub fn router(&self) -> Router {
-        let discovery = json!({"issuer": self.url, "jwks_uri": format!("{}/jwks.json", self.url)});
-        let keys = self.keys.clone();
+        let (discovery, keys) = (self.discovery(), self.keys.clone());
         Router::new()
             .route("/.well-known/openid-configuration", get(|| async { Json(discovery) }))
             .route("/jwks.json", get(|| async { Json(keys) }))
+    }
+
+    /// The discovery document.
+    pub fn discovery(&self) -> Value {
+        json!({"issuer": self.url, "jwks_uri": format!("{}/jwks.json", self.url)})
     }
 
     /// The published keys.
