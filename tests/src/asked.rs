@@ -80,7 +80,8 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
 }
 
 impl Form {
-    fn parse(bytes: &[u8]) -> Self {
+    /// Reads one.
+    pub fn parse(bytes: &[u8]) -> Self {
         Self(form_urlencoded::parse(bytes).into_owned().collect())
     }
 

@@ -122,6 +122,14 @@ impl Switches {
         Ok(())
     }
 
+    /// Sets what a query says: `trouble=throttle`.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub fn tell(&self, query: &str) -> Result<(), String> {
+        self.set(&Form::parse(query.as_bytes()))
+    }
+
     /// How often an endpoint was called since the last [`Self::forget`].
     pub fn calls(&self, endpoint: &str) -> u64 {
         self.lock().calls.get(endpoint).map_or(0, |calls| calls.all)
@@ -187,36 +195,31 @@ const SECOND: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asked::Asked;
-
-    fn set(switches: &Switches, query: &str) -> Result<(), String> {
-        switches.set(&Asked { query: query.into(), ..Asked::default() }.parameters())
-    }
 
     #[tokio::test]
     async fn trouble_comes_where_it_is_switched_on_and_goes() {
         let switches = Switches::default();
-        set(&switches, "trouble=outage&endpoint=a").unwrap();
+        switches.tell("trouble=outage&endpoint=a").unwrap();
         assert_eq!((switches.enter("a").await, switches.enter("b").await), (Manner::Outage, Manner::Honest));
-        set(&switches, "trouble=lie:empty").unwrap();
+        switches.tell("trouble=lie:empty").unwrap();
         assert_eq!(switches.enter("b").await, Manner::Lying(Lie::Empty));
-        set(&switches, "trouble=unaware:2").unwrap();
+        switches.tell("trouble=unaware:2").unwrap();
         for manner in [Manner::Unaware, Manner::Unaware, Manner::Honest] {
             assert_eq!(switches.enter("d").await, manner);
         }
-        set(&switches, "trouble=hang").unwrap();
+        switches.tell("trouble=hang").unwrap();
         assert!(tokio::time::timeout(Duration::from_millis(20), switches.enter("a")).await.is_err());
-        set(&switches, "trouble=none&skew=-5&keys=unreachable").unwrap();
+        switches.tell("trouble=none&skew=-5&keys=unreachable").unwrap();
         assert_eq!((switches.enter("a").await, switches.skew(), switches.reaches_keys()), (Manner::Honest, -5, false));
         assert_eq!((switches.calls("a"), switches.calls("b"), switches.calls("c")), (3, 2, 0));
-        assert!(set(&switches, "trouble=other").is_err());
-        assert!(set(&switches, "other=1").is_err());
+        assert!(switches.tell("trouble=other").is_err());
+        assert!(switches.tell("other=1").is_err());
     }
 
     #[tokio::test]
     async fn above_its_limit_a_provider_throttles_and_counts() {
         let switches = Switches::default();
-        set(&switches, "limit=2").unwrap();
+        switches.tell("limit=2").unwrap();
         for manner in [Manner::Honest, Manner::Honest, Manner::Throttled] {
             assert_eq!(switches.enter("a").await, manner);
         }

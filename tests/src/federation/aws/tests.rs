@@ -192,7 +192,7 @@ async fn an_assertion_that_aws_would_not_believe_opens_nothing() -> Result<()> {
         let jwt = scene.rehearsal.assertion_under(header, AUDIENCE, json!({}))?;
         assert_eq!(scene.refused(&jwt, &[]).await?, invalid, "{header:?}");
     }
-    scene.aws.switches().set(&request("POST", "https://x/?keys=unreachable", &[], "").parameters())?;
+    scene.aws.switches().tell("keys=unreachable")?;
     let jwt = scene.rehearsal.assertion(AUDIENCE, json!({}))?;
     assert_eq!(scene.refused(&jwt, &[]).await?, (400, "IDPCommunicationError".into()));
     Ok(())
@@ -235,7 +235,7 @@ async fn troubles_and_lies_are_told_in_aws_s_own_words() -> Result<()> {
     let scene = Scene::start().await?;
     let jwt = scene.rehearsal.assertion(AUDIENCE, json!({}))?;
     let told = async |trouble: &str| {
-        scene.aws.switches().set(&request("POST", &format!("https://x/?trouble={trouble}"), &[], "").parameters())?;
+        scene.aws.switches().tell(&format!("trouble={trouble}"))?;
         scene.assume(&jwt, &[]).await
     };
     let throttled = told("throttle").await?;

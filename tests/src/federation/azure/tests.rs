@@ -76,7 +76,7 @@ impl Scene {
     }
 
     fn switch(&self, query: &str) -> Result<()> {
-        Ok(self.azure.switches().set(&request("POST", &format!("https://x/?{query}"), &[], "").parameters())?)
+        Ok(self.azure.switches().tell(query)?)
     }
 }
 

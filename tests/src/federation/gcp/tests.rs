@@ -136,7 +136,7 @@ async fn an_assertion_that_google_would_not_believe_is_exchanged_for_nothing() -
     let es256 = Header { algorithm: "ES256", typ: "JWT", kid: Some("es256-1") };
     let jwt = scene.rehearsal.assertion_under(es256, &scene.provider, json!({}))?;
     assert_eq!(scene.exchange(&jwt, &[]).await?.status, 200);
-    scene.gcp.switches().set(&request("POST", "https://x/?keys=unreachable", &[], "").parameters())?;
+    scene.gcp.switches().tell("keys=unreachable")?;
     let refused = scene.exchange(&jwt, &[]).await?;
     assert!(refused.text().contains("Error connecting"), "{}", refused.text());
     Ok(())
@@ -225,8 +225,7 @@ async fn only_its_users_have_a_service_account() -> Result<()> {
 async fn troubles_and_lies_are_told_in_google_s_own_words() -> Result<()> {
     let scene = Scene::start().await?;
     let jwt = scene.assertion(json!({}))?;
-    let switch =
-        |query: &str| scene.gcp.switches().set(&request("POST", &format!("https://x/?{query}"), &[], "").parameters());
+    let switch = |query: &str| scene.gcp.switches().tell(query);
     switch("trouble=throttle")?;
     assert_eq!(code(&scene.exchange(&jwt, &[]).await?)?, (429, "RESOURCE_EXHAUSTED".into()));
     switch("trouble=outage")?;

@@ -104,7 +104,7 @@ async fn a_token_opens_its_api_for_its_scope_and_nothing_next_door() -> Result<(
     assert!(refused.header("www-authenticate").contains("insufficient_scope"));
     assert_eq!(code(&scene.call(Partner::NEXT_DOOR, "GET", &token).await?)?, (401, "invalid_token".into()));
     assert_eq!(code(&scene.call(Partner::API, "GET", "at.x").await?)?, (401, "invalid_token".into()));
-    scene.partner.switches().set(&request("POST", "https://x/?skew=301", &[], "").parameters())?;
+    scene.partner.switches().tell("skew=301")?;
     assert_eq!(code(&scene.call(Partner::API, "GET", &token).await?)?, (401, "invalid_token".into()));
     let used = scene.partner.seen_by("api").remove(0);
     assert_eq!((used.principal.as_str(), &used.facts["scope"]), (WORKLOAD, &json!(READ)));
@@ -242,7 +242,7 @@ async fn a_grant_of_one_domain_opens_an_api_of_the_other() -> Result<()> {
 async fn troubles_and_lies_are_told_in_oauth_s_words() -> Result<()> {
     let scene = Scene::start().await?;
     let told = async |query: &str| {
-        scene.partner.switches().set(&request("POST", &format!("https://x/?{query}"), &[], "").parameters())?;
+        scene.partner.switches().tell(query)?;
         scene.exchange(&scene.about_workload(json!({}))?, &[]).await
     };
     let throttled = told("trouble=throttle").await?;

@@ -86,7 +86,7 @@ async fn a_token_opens_what_its_owner_and_its_scopes_may() -> Result<()> {
     }
     assert_eq!(status(&scene, &writer, "GET", "/nobody-s/x").await?, 403);
     assert_eq!(status(&scene, "ya29.c.x", "GET", "/acme-ledger/team-a/q3.txt").await?, 401);
-    scene.gcp.switches().set(&request("POST", "https://x/?skew=601", &[], "").parameters())?;
+    scene.gcp.switches().tell("skew=601")?;
     assert_eq!(status(&scene, &writer, "GET", "/acme-ledger/team-a/q3.txt").await?, 401, "it has ended");
     Ok(())
 }
