@@ -5,6 +5,7 @@
 //! paths are rewritten. The end-to-end tests, the demo and the bench all stand on it.
 
 pub mod artefact;
+pub mod asked;
 pub mod aws;
 pub mod bootstrap;
 pub mod client;
@@ -15,6 +16,7 @@ pub mod demo;
 pub mod edge;
 pub mod edge_only;
 pub mod envoy;
+pub mod federation;
 pub mod issued_token;
 pub mod judge;
 pub mod load;
