@@ -105,8 +105,10 @@ impl Worker {
             }
             choice.note().map_err(broken)?;
         }
-        host::set_request_header(route.injected_header().unwrap_or_default(), forward.issued.header_value.expose())
-            .map_err(broken)?;
+        match (route.injected_header(), forward.issued.credential.header_value()) {
+            (Some(name), Some(value)) => host::set_request_header(name, value.expose()).map_err(broken)?,
+            _ => return Err(broken(Status::BadArgument)),
+        }
         self.count(forward.index, forward.outcome);
         Ok(())
     }

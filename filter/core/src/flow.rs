@@ -13,9 +13,10 @@ use token::{
 
 use crate::{
     breaker::Breaker,
-    cache::{Cache, Issued, Known, Ticket},
+    cache::{Cache, Known, Ticket},
     config::{Config, ExchangeRoute, RouteMode},
     credential, forwarded_certificate,
+    issued::Issued,
     jitter::Jitter,
     key::{Probe, Subject},
     miss_limit::{Limited, MissLimit, Source},

@@ -7,8 +7,9 @@ use token::reason::Reason;
 use super::{Delivery, Flow, Forward, Outcome, Refused, check};
 use crate::{
     breaker::Breaker,
-    cache::{Issued, Ticket},
+    cache::Ticket,
     config::ExchangeRoute,
+    issued::Issued,
     jitter::between,
     pending::{Exchange, Purpose, Waiter},
     refusal::Refusal,

@@ -153,7 +153,7 @@ impl Worker {
     /// How a request that must be a hit came by which credential.
     fn hit(&mut self, stream: u32, token: &str, now: Now) -> (Outcome, String) {
         match self.get(stream, token, now) {
-            Verdict::Forward(forward) => (forward.outcome, forward.issued.header_value.expose().to_owned()),
+            Verdict::Forward(forward) => (forward.outcome, forward.issued.header_value().to_owned()),
             verdict => panic!("no hit: {:?}", refusal(&verdict)),
         }
     }
@@ -241,7 +241,7 @@ fn told(settled: &Settled) -> Vec<(u32, Result<&str, &str>)> {
         .iter()
         .map(|delivery| {
             let verdict = delivery.verdict.as_ref();
-            (delivery.stream, verdict.map(|f| f.issued.header_value.expose()).map_err(|r| r.refusal.code()))
+            (delivery.stream, verdict.map(|f| f.issued.header_value()).map_err(|r| r.refusal.code()))
         })
         .collect()
 }

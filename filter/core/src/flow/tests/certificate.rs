@@ -32,7 +32,7 @@ fn the_certificate_is_exchanged_and_each_has_its_own_token() {
     let Verdict::Forward(forward) = call(&mut worker, 2, Some("one"), PLAIN, START).verdict else {
         panic!("no hit");
     };
-    assert_eq!((forward.issued.header_value.expose(), forward.outcome), ("Bearer i", Outcome::Hit));
+    assert_eq!((forward.issued.header_value(), forward.outcome), ("Bearer i", Outcome::Hit));
     assert!(matches!(call(&mut worker, 3, Some("other"), PLAIN, START).verdict, Verdict::Park { start: true }));
 }
 

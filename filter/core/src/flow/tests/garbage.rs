@@ -170,7 +170,7 @@ fn answered(worker: &mut Worker, mutation: &mut Mutation, id: u64, now: Now) {
 
 /// It can neither end its header nor be anything else than one.
 fn may_be_written(forward: &Forward) {
-    let value = forward.issued.header_value.expose();
+    let value = forward.issued.header_value();
     assert!(!value.is_empty() && value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{value:?}");
 }
 

@@ -46,7 +46,7 @@ fn a_miss_parks_asks_once_and_serves_everyone() {
     assert_eq!((settled.route.name(), settled.index, settled.renewal), ("r0", 1, false));
     for (place, delivery) in settled.deliveries.into_iter().enumerate() {
         let forward = delivery.verdict.unwrap();
-        assert_eq!(forward.issued.header_value.expose(), "Bearer i");
+        assert_eq!(forward.issued.header_value(), "Bearer i");
         assert_eq!(forward.outcome, if place == 0 { Outcome::Miss } else { Outcome::Coalesced });
         assert!(!worker.flow.is_waiting(delivery.stream));
     }
@@ -56,7 +56,7 @@ fn a_miss_parks_asks_once_and_serves_everyone() {
     let arrival = Arrival { stream: 200, route: Some(b"r0"), connection: &Unasked };
     let step = worker.flow.on_request(&mut worker.host, arrival, &headers, later(50));
     let Verdict::Forward(forward) = step.verdict else { panic!("no hit") };
-    assert_eq!((forward.issued.header_value.expose(), forward.outcome), ("Bearer i", Outcome::Hit));
+    assert_eq!((forward.issued.header_value(), forward.outcome), ("Bearer i", Outcome::Hit));
     assert_eq!(step.edits, [Edit::Remove("cookie")], "writing the credential replaces the native one");
 }
 

@@ -256,7 +256,7 @@ impl Envoy {
     fn held(&mut self, worker: usize, key: usize) -> Option<usize> {
         let key = key_at(&self.config, key);
         let (entry, _) = self.vms[worker].flow.cache.held(&key)?;
-        entry.issued.header_value.expose().strip_prefix("Bearer i-")?.parse().ok()
+        entry.issued.header_value().strip_prefix("Bearer i-")?.parse().ok()
     }
 
     /// Whether the worker has not shown for too long that it lives.

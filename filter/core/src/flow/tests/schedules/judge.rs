@@ -118,7 +118,7 @@ impl Judge {
 
     pub(super) fn forwarded(&mut self, gone: (usize, u32), wait: Wait, forward: &Forward, sts: &Sts, now_ms: u64) {
         let ((worker, stream), Wait { key, post, .. }) = (gone, wait);
-        let token = sts.judge(forward.issued.header_value.expose(), key, post, now_ms);
+        let token = sts.judge(forward.issued.header_value(), key, post, now_ms);
         let dropped = self.dropped.get(&(worker, key)) == Some(&token);
         let may_come_back = self.is_disturbed() || self.counts.clocks_set > 0;
         assert!(!dropped || may_come_back, "a token came back that the destination had refused");
