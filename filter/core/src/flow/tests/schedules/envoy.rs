@@ -11,7 +11,7 @@ use super::{
 use crate::{
     config::RouteMode,
     jitter::{Jitter, between},
-    key::{Key, Subject},
+    key::{Key, Probe, Subject},
 };
 
 mod harm;
