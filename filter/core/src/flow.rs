@@ -3,7 +3,7 @@
 //!
 //! Here is what happens to a request, and in [`decision`] where it needs a credential. [`exchange`] asks and takes answers,
 //! [`settle`] ends an exchange for everyone who waited, [`upkeep`] does what time brings, and [`invalidation`] what the
-//! destination says of a token.
+//! destination says of a token. [`bodies`] holds requests until their bodies were read.
 
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
@@ -14,6 +14,7 @@ use crate::{
     cache::{Cache, Ticket},
     config::{Config, RouteMode},
     credential, forwarded_certificate,
+    inject::{depends_on_headers, overwrites},
     jitter::Jitter,
     miss_limit::MissLimit,
     pending::Pending,
@@ -27,6 +28,7 @@ use crate::{
 };
 
 mod arrival;
+mod bodies;
 mod decision;
 mod exchange;
 mod invalidation;
@@ -34,6 +36,7 @@ mod settle;
 mod upkeep;
 mod verdict;
 
+use bodies::Bodies;
 use decision::check;
 
 pub use arrival::{Arrival, Connection};
@@ -49,6 +52,7 @@ pub struct Flow {
     routes: HashMap<Box<[u8]>, Route>,
     cache: Cache,
     pending: Pending,
+    bodies: Bodies,
     sent: Sent,
     breaker: Breaker,
     schedule: Schedule,
@@ -81,6 +85,7 @@ impl Flow {
             routes: routes.collect(),
             cache: Cache::new(limits),
             pending: Pending::new(limits, patience_ms),
+            bodies: Bodies::new(limits.waiting_requests),
             sent: Sent::new(),
             breaker: Breaker::new(patience_ms, jitter.draw()),
             schedule: Schedule::new(limits.cached_tokens),
@@ -128,10 +133,13 @@ impl Flow {
                 let verdict =
                     self.decide(host, arrival, (&route, index), &reading, headers, now).unwrap_or_else(refuse);
                 // Writing the issued credential over the native one is the removal; in all other cases it is removed here.
-                let overwritten =
-                    matches!(verdict, Verdict::Forward(_)) && route.subject_header() == route.injected_header();
-                if !overwritten && let Some(name) = reading.subject_header_name() {
+                let writes = matches!(verdict, Verdict::Forward(_));
+                if let Some(name) = reading.subject_header_name().filter(|name| !(writes && overwrites(&route, name))) {
                     reading.edits.push(Edit::Remove(name));
+                }
+                if writes && depends_on_headers(&route) {
+                    let written = |edit: &Edit<'_>| matches!(edit, Edit::Remove(name) if overwrites(&route, name));
+                    reading.edits.retain(|edit| !written(edit));
                 }
                 Step { edits: reading.edits, verdict }
             }
@@ -163,9 +171,9 @@ impl Flow {
         }
     }
 
-    /// Whether the stream's request waits.
+    /// Whether the stream's request waits, for its credential or its body.
     pub fn is_waiting(&self, stream: u32) -> bool {
-        self.pending.is_waiting(stream)
+        self.pending.is_waiting(stream) || self.bodies.is_held(stream)
     }
 
     /// How many issued tokens are held.

@@ -11,7 +11,7 @@ use super::{Arrival, Flow, Forward, Outcome, Verdict};
 use crate::{
     cache::Known,
     config::ExchangeRoute,
-    forwarded_certificate,
+    forwarded_certificate, inject,
     issued::Issued,
     key::{Probe, Subject},
     miss_limit::{Limited, Source},
@@ -33,6 +33,32 @@ impl Flow {
         now: Now,
     ) -> Result<Verdict, Rc<Refusal>> {
         reading.refuse_tunnels()?;
+        let reads = inject::check(route, reading, headers, arrival.has_body)?;
+        if !reads {
+            return self.find(host, arrival, (route, index), reading, headers, now);
+        }
+        if !self.bodies.has_room() {
+            return Err(Rc::new(Refusal::new(Reason::FilterOverloaded)));
+        }
+        let (verdict, forward) = match self.find(host, arrival, (route, index), reading, headers, now)? {
+            Verdict::Forward(forward) => (Verdict::Read, Some(forward)),
+            Verdict::Park { start, .. } => (Verdict::Park { start, reads }, None),
+            other => return Ok(other),
+        };
+        self.bodies.hold(arrival.stream, route, forward, now);
+        Ok(verdict)
+    }
+
+    /// Finds a credential for a request into which it can be put, or has the request wait for it.
+    fn find(
+        &mut self,
+        host: &mut dyn Host,
+        arrival: Arrival<'_>,
+        (route, index): (&Arc<ExchangeRoute>, usize),
+        reading: &Reading<'_>,
+        headers: &Headers<'_>,
+        now: Now,
+    ) -> Result<Verdict, Rc<Refusal>> {
         let certificate;
         let subject = match (route.subject_header(), route.trusted_hop()) {
             (Some(header), _) => Subject::Token(reading.subject_token(headers, route.subject(), header)?),
@@ -47,18 +73,21 @@ impl Flow {
         };
         let probe = Probe::new(route.facts(), subject).ok_or_else(request::uncertified)?;
         let stream = arrival.stream;
-        let forward = |issued, outcome| Verdict::Forward(Forward { route: Arc::clone(route), index, issued, outcome });
+        let forward = |issued, until, outcome| {
+            let route = Arc::clone(route);
+            Verdict::Forward(Forward { route, index, issued, until, outcome, body_sha256: None })
+        };
         match self.cache.look_up(probe, now) {
             Known::Issued(_, entry, ticket) => {
                 check(&entry.issued, reading.method, reading.path.as_str())?;
                 entry.used = true;
-                let (issued, planned) = (Rc::clone(&entry.issued), entry.planned);
+                let (issued, until, planned) = (Rc::clone(&entry.issued), entry.life.usable_until, entry.planned);
                 let outcome = if entry.failures > 0 { Outcome::Stale } else { Outcome::Hit };
                 self.sent.note(stream, ticket);
                 if !planned {
                     self.plan_again(ticket, now);
                 }
-                return Ok(forward(issued, outcome));
+                return Ok(forward(issued, until, outcome));
             }
             Known::Refused(refusal) => return Err(refusal),
             Known::Nothing => {}
@@ -76,7 +105,7 @@ impl Flow {
                         check(&issued, reading.method, reading.path.as_str())?;
                         self.mark_used(ticket);
                         self.note_sent(stream, ticket);
-                        return Ok(forward(issued, Outcome::Shared));
+                        return Ok(forward(issued, until, Outcome::Shared));
                     }
                 }
                 Found::Refused { refusal, until } => {
@@ -113,7 +142,7 @@ impl Flow {
                 if let (Joined::First, Some(source)) = (joined, &source) {
                     self.sources.started(source, now);
                 }
-                Ok(Verdict::Park { start: joined == Joined::First })
+                Ok(Verdict::Park { start: joined == Joined::First, reads: false })
             }
             Err(Full) => Err(Rc::new(Refusal::new(Reason::FilterOverloaded))),
         }

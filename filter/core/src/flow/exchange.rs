@@ -138,10 +138,10 @@ impl Flow {
         let exchange = self.pending.take(id)?;
         let judged = match judged {
             Ok(entry) => {
-                let issued = Rc::clone(&entry.issued);
+                let (issued, until) = (Rc::clone(&entry.issued), entry.life.usable_until);
                 self.strikes.on_issued(&exchange.key);
                 let ticket = self.keep(&exchange.route, exchange.key.clone(), entry, now);
-                Ok((issued, ticket))
+                Ok((issued, until, ticket))
             }
             Err(refusal) => Err(self.refused(&exchange, Rc::new(refusal), now)),
         };
@@ -218,9 +218,9 @@ impl Flow {
             Found::Issued { issued, asked, until } => {
                 let exchange = self.pending.get_mut(id)?;
                 let (route, key) = (Arc::clone(&exchange.route), exchange.key.clone());
-                if let Some(adopted) = self.adopt(&route, key, issued, asked, until, now) {
+                if let Some((issued, ticket)) = self.adopt(&route, key, issued, asked, until, now) {
                     let exchange = self.pending.take(id)?;
-                    return Some(self.settle(exchange, Ok(adopted), CallResult::Ok, None, now));
+                    return Some(self.settle(exchange, Ok((issued, until, ticket)), CallResult::Ok, None, now));
                 }
                 let refusal = Refusal::new(Reason::StsReplyInvalid).detail("the token had ended when it arrived");
                 let until = self.remembered_until(&refusal, now);

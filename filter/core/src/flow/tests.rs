@@ -15,6 +15,7 @@ mod certificate;
 mod forwarded_certificate;
 mod garbage;
 mod keys;
+mod lent;
 mod lives;
 mod misses;
 mod outage;
@@ -24,6 +25,7 @@ mod reports;
 mod schedules;
 mod seeds;
 mod sharing;
+mod signing;
 mod sources;
 mod trailers;
 mod unauthorized;
@@ -84,7 +86,7 @@ impl Worker {
     fn arrive(&mut self, stream: u32, route: &str, headers: &[(String, Vec<u8>)], now: Now) -> Verdict {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let connection = Peer::from_source(&self.source);
-        let arrival = Arrival { stream, route: Some(route.as_bytes()), connection: &connection };
+        let arrival = Arrival { stream, route: Some(route.as_bytes()), has_body: false, connection: &connection };
         self.flow.on_request(&mut self.host, arrival, &headers, now).verdict
     }
 

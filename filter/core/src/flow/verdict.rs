@@ -2,7 +2,9 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use crate::{config::ExchangeRoute, issued::Issued, refusal::Refusal, request::Edit};
+#[cfg(doc)]
+use super::Flow;
+use crate::{config::ExchangeRoute, issued::Issued, refusal::Refusal, request::Edit, time::Deadline};
 
 /// What to do with a request. INVARIANT: the edits come first, whatever the verdict.
 pub struct Step<'h> {
@@ -19,10 +21,14 @@ pub enum Verdict {
     /// Write the credential, see where the request would go now, and let it go on.
     Forward(Forward),
     Refuse(Refused),
-    /// Hold the request; a [`Delivery`] will come. `start`: an exchange has to be started for it, see [`Flow::next`].
+    /// Hold the request; a [`Delivery`] will come. `start`: an exchange has to be started for it, see [`Flow::next`]. `reads`:
+    /// its body has to be read meanwhile, as with `Read`.
     Park {
         start: bool,
+        reads: bool,
     },
+    /// Hold the request until its body was read, see [`Flow::on_body`]; its credential is there.
+    Read,
 }
 
 /// A request that has its credential.
@@ -31,7 +37,11 @@ pub struct Forward {
     /// The route's place among the configured ones, for the statistics.
     pub index: usize,
     pub issued: Rc<Issued>,
+    /// From here on the credential is not sent.
+    pub until: Deadline,
     pub outcome: Outcome,
+    /// SHA-256 of the request's body, where it was read.
+    pub body_sha256: Option<[u8; 32]>,
 }
 
 /// A request that is refused.

@@ -57,6 +57,8 @@ pub(super) struct Counts {
     pub(super) impatient: u64,
     pub(super) calls: u64,
     pub(super) renewals: u64,
+    /// Requests with a token that was lent again.
+    pub(super) lent_again: u64,
     pub(super) asked_anew: u64,
     pub(super) taken_over: u64,
     pub(super) unauthorized: u64,
@@ -123,6 +125,7 @@ impl Judge {
         let may_come_back = self.is_disturbed() || self.counts.clocks_set > 0;
         assert!(!dropped || may_come_back, "a token came back that the destination had refused");
         self.fresh.remove(&(worker, key));
+        self.counts.lent_again += u64::from(sts.has_lived_on(token, now_ms));
         self.counts.returned[forward.outcome as usize] += 1;
         self.gone.push(Gone { worker, stream, key, token });
     }
@@ -276,7 +279,7 @@ impl Counts {
         returned && self.each().into_iter().all(|count| *count > 0)
     }
 
-    fn each(&mut self) -> [&mut u64; 14] {
+    fn each(&mut self) -> [&mut u64; 15] {
         [
             &mut self.schedules,
             &mut self.events,
@@ -285,6 +288,7 @@ impl Counts {
             &mut self.impatient,
             &mut self.calls,
             &mut self.renewals,
+            &mut self.lent_again,
             &mut self.asked_anew,
             &mut self.taken_over,
             &mut self.unauthorized,
