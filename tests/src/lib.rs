@@ -22,6 +22,7 @@ pub mod native_token;
 pub mod pki;
 pub mod port;
 pub mod process;
+pub mod python;
 pub mod scripted_sts;
 pub mod server;
 pub mod stand_in;
