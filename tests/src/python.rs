@@ -8,14 +8,20 @@ use std::{
 
 use crate::{Result, workspace};
 
-/// Pinned: an upgrade is a decision.
-const PACKAGES: [&str; 6] = [
+/// Pinned: an upgrade is a decision. Of moto's server only the services that are asked for: all of them install three times as
+/// long.
+const PACKAGES: [&str; 11] = [
     "google-auth==2.62.2",
     "requests==2.32.5",
     "Authlib==1.9.9",
     "azure-identity==1.27.0",
+    "boto3==1.44.5",
     "botocore==1.44.5",
     "jsonschema==4.26.0",
+    "moto[dynamodb,s3,sqs]==5.2.5",
+    "flask==3.1.3",
+    "flask-cors==6.0.5",
+    "werkzeug==3.1.9",
 ];
 
 /// The environment's Python, with the pinned packages. It is made once.
