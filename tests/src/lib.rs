@@ -5,6 +5,7 @@
 //! paths are rewritten. The end-to-end tests, the demo and the bench all stand on it.
 
 pub mod artefact;
+pub mod asked;
 pub mod aws;
 pub mod bootstrap;
 pub mod client;
