@@ -75,6 +75,9 @@ mod sdk;
 /// Google's client in Rust, a stricter reader of answers.
 mod rust_sdk;
 
+/// boto3, and servers that judge its signatures.
+mod boto;
+
 /// `cargo demo`.
 mod demo;
 

@@ -225,6 +225,7 @@ fn what_no_signature_fits_is_refused_with_help() {
         (&plain, vec![(":method", "GET"), (":path", "/"), ok], "a host"),
         (&plain, vec![(":method", "GET"), (":authority", "a"), (":path", "/a#b"), ok], "without a fragment"),
         (&rewriting, get(&[ok]), "begins with /s3/"),
+        (&plain, get(&[ok, ("x-amz-meta-a;host", "1")]), "header names"),
     ] {
         let (reason, _, said) = refuse(sigv4, &headers);
         assert!(reason == Reason::RequestRefused && said.contains(wanted), "{said}");
