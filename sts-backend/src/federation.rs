@@ -22,3 +22,4 @@ pub mod order;
 pub mod permission;
 pub mod retry_after;
 pub mod trouble;
+mod unverified;
