@@ -21,6 +21,7 @@ pub mod finding;
 #[cfg(test)]
 mod fixture;
 pub mod identity;
+pub mod jwt;
 pub mod keys;
 pub mod listener;
 pub mod logging;

@@ -70,7 +70,7 @@ impl Draft {
         let form = Form {
             claims: claims(grant, terms),
             kind,
-            kid: keys.kid().to_owned(),
+            kid: keys.es256().kid().to_owned(),
             longest_life,
             policy: grant.policy().to_owned(),
             policy_reason: grant.policy_reason().map(str::to_owned),

@@ -51,7 +51,7 @@ impl Desk {
         Form {
             claims,
             kind: TokenType::AccessToken,
-            kid: self.keys.kid().to_owned(),
+            kid: self.keys.es256().kid().to_owned(),
             longest_life: 60,
             policy: "p".into(),
             policy_reason: None,
