@@ -14,4 +14,5 @@ pub mod gcp;
 pub mod means;
 pub mod oauth;
 pub mod order;
+pub mod signer;
 pub mod trouble;

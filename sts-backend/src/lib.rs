@@ -17,6 +17,7 @@ pub mod crypto;
 pub mod document;
 pub mod endpoint;
 pub mod exchange;
+pub mod federation;
 pub mod finding;
 #[cfg(test)]
 mod fixture;
