@@ -70,5 +70,12 @@ pub fn random_id() -> Result<String, CryptoError> {
     Ok(base64url::encode(bytes))
 }
 
+/// A number from the system's generator, to spread waits with: where there is none, they are not spread.
+pub fn random_number() -> u64 {
+    let mut bytes = [0; 8];
+    _ = aws_lc_rs::rand::fill(&mut bytes);
+    u64::from_be_bytes(bytes)
+}
+
 #[cfg(test)]
 mod tests;
