@@ -26,6 +26,7 @@ pub mod order;
 pub mod provider;
 pub mod providers;
 pub mod shelf;
+pub mod shortfall;
 pub mod signer;
 pub mod trouble;
 pub mod way;

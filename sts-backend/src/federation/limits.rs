@@ -36,3 +36,19 @@ impl Limits {
         Bounds { body: MAX_ANSWER, time: self.timeout }
     }
 }
+
+/// What AWS's STS is asked at most. Its quota is shared by all callers of an account in a region.
+pub const AWS: Limits =
+    Limits { at_once: 16, waiting: 256, timeout: Duration::from_secs(3), calls_per_second: 50, burst: 50 };
+
+/// What Google is asked at most. Its quotas are by project and minute, and an order takes up to three calls.
+pub const GCP: Limits =
+    Limits { at_once: 16, waiting: 256, timeout: Duration::from_secs(3), calls_per_second: 50, burst: 50 };
+
+/// What Entra and the storage accounts are asked at most. Entra publishes no quota, and slows down apps that ask much.
+pub const AZURE: Limits =
+    Limits { at_once: 16, waiting: 256, timeout: Duration::from_secs(3), calls_per_second: 20, burst: 40 };
+
+/// What any other server is asked at most.
+pub const OAUTH: Limits =
+    Limits { at_once: 16, waiting: 256, timeout: Duration::from_secs(3), calls_per_second: 20, burst: 40 };

@@ -19,6 +19,7 @@ use super::{
     means::Means,
     meters::{Holder, Look, Meters},
     shelf::{Key, Shelf},
+    shortfall::Shortfall,
     trouble::Trouble,
 };
 use crate::{
@@ -81,14 +82,6 @@ pub struct Wish {
 pub struct Lent {
     kept: Arc<Kept>,
     first: bool,
-}
-
-/// Why there is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shortfall {
-    Trouble(Trouble),
-    /// It takes longer than the caller waits. The order goes on.
-    UnderWay,
 }
 
 /// What a look found.

@@ -8,8 +8,9 @@ use super::{
     assertion::Signer,
     limits::Limits,
     meters::Meters,
-    provider::{Lent, Parts, Provider, Shortfall, Wish},
+    provider::{Lent, Parts, Provider, Wish},
     shelf::Key,
+    shortfall::Shortfall,
     trouble::Trouble,
     way::Kind,
 };
