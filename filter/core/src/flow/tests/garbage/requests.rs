@@ -61,9 +61,16 @@ pub(super) const VALUES: [&[u8]; 20] = [
     b"",
 ];
 
-/// What is left of the headers of those that wait, and the number of the tokens that they came with, where all was right.
+/// What was sent, by stream.
 #[derive(Default)]
-pub(super) struct Requests(BTreeMap<u32, (Vec<(String, Vec<u8>)>, Option<u32>)>);
+pub(super) struct Requests(BTreeMap<u32, Request>);
+
+struct Request {
+    /// What is left of its headers.
+    left: Vec<(String, Vec<u8>)>,
+    /// The number of the tokens that it came with, where all was right.
+    token: Option<u32>,
+}
 
 impl Requests {
     /// The number of the verdict on a request.
@@ -100,7 +107,7 @@ impl Requests {
             });
             ((*name).to_owned(), set.unwrap_or(value).to_vec())
         });
-        self.0.insert(stream, (left.collect(), token));
+        self.0.insert(stream, Request { left: left.collect(), token });
         match &step.verdict {
             Verdict::Pass { .. } => {
                 assert!(list.iter().all(|(name, _)| removed(name) || !credential::is_own(name)));
@@ -159,7 +166,7 @@ impl Requests {
 
     /// Nothing that is written can end a header or be anything else than one, and afterwards the native token is nowhere.
     pub(super) fn may_be_written(&self, stream: u32, forward: &Forward, edits: &[Edit<'_>], now: Now) {
-        let (left, token) = &self.0[&stream];
+        let Request { left, token } = &self.0[&stream];
         let lent: Vec<_> = left.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let writes = match inject::writes(forward, &lent, edits, now) {
             Ok(Writes::One(name, value)) => vec![(name, value.clone())],
