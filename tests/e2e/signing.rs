@@ -44,9 +44,13 @@ impl Signing {
     }
 
     async fn start_with(edit: impl Fn(&mut Value) + Send + 'static) -> Result<Self> {
+        Self::start_as(Plan::default(), edit).await
+    }
+
+    async fn start_as(plan: Plan, edit: impl Fn(&mut Value) + Send + 'static) -> Result<Self> {
         let upstream = Upstream::start(([127, 0, 0, 1], 0).into()).await?;
         let address = upstream.address();
-        let edge = Plan::default()
+        let edge = plan
             .routes(["s3", "db", "blob", "plain"])
             .plugin(|plugin| {
                 plugin["reads_bodies"] = json!(true);
@@ -360,6 +364,37 @@ async fn a_client_that_leaves_takes_nothing_with_it() -> Result<()> {
     assert_eq!(signing.post(full("{}")).await?.status, 200);
     signing.signed("dynamodb").await?;
     assert_eq!(signing.edge.vm_reloads().await?, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vm_that_dies_lets_nothing_of_what_it_held_go_on() -> Result<()> {
+    let signing = Signing::start_as(Plan::default().faults(), |_| {}).await?;
+    let pieces = || in_pieces(vec![bytes(9_000); 12], Duration::from_millis(100), &[]);
+    for fault in ["trap-after-ask", "trap"] {
+        // One that is read in the VM that dies, and one that makes it die.
+        let token = native_token(fault, 0);
+        let headers = [("x-amz-security-token", token.as_str())];
+        signing.edge.sts.script(|script| script.delay = Duration::from_secs(5));
+        let held = signing.send(Method::POST, "/db/", &headers, pieces());
+        let killing = async {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            let token = native_token(&format!("{fault}-2"), 0);
+            let headers = [("x-amz-security-token", token.as_str()), ("x-cloakroom-fault", fault)];
+            signing.send(Method::POST, "/db/", &headers, pieces()).await
+        };
+        let both = async { tokio::join!(held, killing) };
+        if let Ok((held, killing)) = tokio::time::timeout(Duration::from_secs(3), both).await {
+            for answer in [held, killing].into_iter().flatten() {
+                assert!(answer.status.is_server_error(), "{} {}", answer.status, answer.text());
+            }
+        }
+        assert_eq!(signing.arrived().await?.len(), 0, "{fault}");
+        signing.edge.sts.script(|script| script.delay = Duration::ZERO);
+    }
+    assert!(signing.edge.vm_reloads().await? > 0, "it did die");
+    assert_eq!(signing.post(full("{}")).await?.status, 200, "and a new one took its place");
+    signing.signed("dynamodb").await?;
     Ok(())
 }
 
