@@ -28,11 +28,13 @@ mod checker;
 mod destinations;
 mod files;
 mod listeners;
+mod names;
 mod raw;
 mod service;
 mod sources;
 
 use checker::Checker;
+pub use names::Names;
 use raw::RawConfig;
 
 /// A checked configuration.
