@@ -105,7 +105,8 @@ impl Worker {
             }
             choice.note().map_err(broken)?;
         }
-        host::set_request_header(route.injected_header(), forward.issued.header_value.expose()).map_err(broken)?;
+        host::set_request_header(route.injected_header().unwrap_or_default(), forward.issued.header_value.expose())
+            .map_err(broken)?;
         self.count(forward.index, forward.outcome);
         Ok(())
     }

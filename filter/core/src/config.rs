@@ -10,6 +10,7 @@ use token::json as strict_json;
 
 mod choice;
 mod form;
+mod inject;
 mod kind;
 mod lifetime;
 mod limits;
@@ -20,14 +21,15 @@ mod route;
 mod sts;
 
 use choice::{Alternatives, Choice, Chosen, choice};
-use kind::{Entries, Exactly, Kind};
+pub use inject::{Injection, Payload, PrefixRewrite, SigV4};
+use kind::{Entries, Exactly, Flag, Kind};
 use lifetime::Lifetime;
 pub use limits::Limits;
 use member::{or, or_defaults, required};
 pub use node::ConfigError;
 use node::{Node, ROOT};
 use object::{object, settings};
-pub use route::{ExchangeRoute, Injection, RouteMode, SubjectSource};
+pub use route::{ExchangeRoute, RouteMode, SubjectSource};
 use route::{Inherited, WrittenRoute};
 pub use sts::StsSettings;
 
@@ -37,6 +39,7 @@ pub struct Config {
     listener: String,
     identify_routes_by: RouteIdentification,
     route_check: RouteCheck,
+    reads_bodies: bool,
     sts: StsSettings,
     lifetime: Lifetime,
     limits: Limits,
@@ -54,6 +57,9 @@ settings! {
         identify_routes_by: RouteIdentification = or(RouteIdentification::RouteName, choice()),
         /// What holds Envoy to the choice of route that the filter decided for.
         route_check: RouteCheck = or(RouteCheck::FilterState, choice()),
+        /// Whether the filter reads bodies, which `payload` `"hash"` needs. It may where Envoy's settings of the plugin have
+        /// `allow_on_headers_stop_iteration: true`, and there alone.
+        reads_bodies: bool = or(false, Flag),
         /// How the STS is reached, and as whom.
         sts: StsSettings = required(object()),
         /// What holds on exchange routes that do not say otherwise.
@@ -133,24 +139,25 @@ impl Config {
             found: format!("text that cannot be read ({error})"),
             expected: "one JSON object in which no key stands twice".to_owned(),
         })?;
-        object::<Document>().read(&Node::new(ROOT, &map.into())).map(Self::new)
+        object::<Document>().read(&Node::new(ROOT, &map.into())).and_then(Self::new)
     }
 
-    fn new(document: Document) -> Self {
+    fn new(document: Document) -> Result<Self, ConfigError> {
         let Document {
             version: (),
             listener,
             identify_routes_by,
             route_check,
+            reads_bodies,
             sts,
             defaults: lifetime,
             limits,
             routes,
         } = document;
-        let inherited = Inherited { listener: &listener, actor: &sts.actor, lifetime };
-        let resolve = |(name, written): (String, _)| (name.clone(), RouteMode::new(name, written, &inherited));
-        let routes = routes.into_iter().map(resolve).collect();
-        Self { listener, identify_routes_by, route_check, sts, lifetime, limits, routes }
+        let inherited = Inherited { listener: &listener, actor: &sts.actor, lifetime, reads_bodies };
+        let resolve = |(name, written): (String, _)| Ok((name.clone(), RouteMode::new(name, written, &inherited)?));
+        let routes = routes.into_iter().map(resolve).collect::<Result<_, _>>()?;
+        Ok(Self { listener, identify_routes_by, route_check, reads_bodies, sts, lifetime, limits, routes })
     }
 
     /// The filter's name for its listener.
@@ -166,6 +173,13 @@ impl Config {
     /// What holds Envoy to the choice of route.
     pub fn route_check(&self) -> RouteCheck {
         self.route_check
+    }
+
+    /// Whether Envoy lets the filter read bodies: it says so by `allow_on_headers_stop_iteration` of the plugin. One must not be
+    /// without the other. Where it is said here alone, bodies that are to be read never come; where it is said there alone, a
+    /// held request's body could take its headers along.
+    pub fn reads_bodies(&self) -> bool {
+        self.reads_bodies
     }
 
     /// How the STS is reached.

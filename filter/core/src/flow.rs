@@ -206,7 +206,7 @@ impl Flow {
                     self.decide(host, arrival, (&route, index), &reading, headers, now).unwrap_or_else(refuse);
                 // Writing the issued credential over the native one is the removal; in all other cases it is removed here.
                 let overwritten =
-                    matches!(verdict, Verdict::Forward(_)) && route.subject_header() == Some(route.injected_header());
+                    matches!(verdict, Verdict::Forward(_)) && route.subject_header() == route.injected_header();
                 if !overwritten && let Some(name) = reading.subject_header_name() {
                     reading.edits.push(Edit::Remove(name));
                 }

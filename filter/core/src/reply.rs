@@ -90,7 +90,7 @@ pub fn call_result<T>(judged: &Result<T, Refusal>) -> CallResult {
 
 /// The header value, if what was issued is what the route can inject (RFC 8693, section 2.2.1).
 fn injected(response: &ExchangeResponse, route: &ExchangeRoute) -> Result<Secret, &'static str> {
-    let Injection::Header { scheme, .. } = route.inject();
+    let Injection::Header { scheme, .. } = route.inject() else { return Err("not a header") };
     let issued = TokenType::from_urn(&response.issued_token_type);
     if !matches!(issued, Some(TokenType::AccessToken | TokenType::Jwt))
         && issued != Some(route.facts().requested_token_type)

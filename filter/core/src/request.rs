@@ -91,7 +91,7 @@ impl<'h> Reading<'h> {
             }
             name => {
                 let removed = credential::is_removed(name)
-                    || name == route.injected_header()
+                    || route.injected_header() == Some(name)
                     || route.strip_headers().iter().any(|stripped| stripped == name);
                 if removed {
                     self.edits.push(Edit::Remove(name));
@@ -224,7 +224,7 @@ pub fn trailer_removals<'t>(
     let removed = |name: &str, value: &[u8]| {
         credential::is_removed(name)
             || route.subject_header() == Some(name)
-            || name == route.injected_header()
+            || route.writes_header(name)
             || route.strip_headers().iter().any(|stripped| stripped == name)
             || holds_subject(value)
     };

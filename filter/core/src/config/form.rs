@@ -86,6 +86,27 @@ pub(super) const PATH: Text = Text {
     longest: 2048,
 };
 
+/// The name of an AWS service or region, as it stands in the scope of a signature.
+pub(super) const AWS_NAME: Text = Text {
+    accept: |text| {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    },
+    expected: "a name of AWS's in lower case, such as `s3` or `eu-central-1`",
+    pattern: "^[a-z0-9-]+$",
+    except: None,
+    longest: 64,
+};
+
+/// A host as it stands in `:authority`, with a port or without.
+pub(super) const HOST: Text = Text {
+    accept: is_host,
+    expected: "a host name in lower case, with a port or without",
+    pattern: "^[a-z0-9.-]+(:[0-9]{1,5})?$",
+    except: None,
+    longest: 255,
+};
+
 /// The SPIFFE ID of a proxy (SPIFFE-ID, section 2).
 pub(super) const ACTOR: Text = Text {
     accept: |text| SpiffeId::parse(text).is_ok(),
@@ -103,7 +124,7 @@ pub(super) const HOP: Text = Text {
 
 /// Every form, with an example.
 #[cfg(test)]
-pub(super) const ALL: [(Text, &str); 8] = [
+pub(super) const ALL: [(Text, &str); 10] = [
     (NAME, "egress"),
     (TOKEN_HEADER, "x-token"),
     (SCHEME, "Bearer"),
@@ -111,6 +132,8 @@ pub(super) const ALL: [(Text, &str); 8] = [
     (RESOURCE, "https://reports.example"),
     (SCOPE, "reports.read reports.write"),
     (PATH, "/oauth2/token"),
+    (AWS_NAME, "eu-central-1"),
+    (HOST, "reports.s3.eu-central-1.amazonaws.com"),
     (ACTOR, "spiffe://td.example/edge"),
 ];
 
@@ -145,6 +168,13 @@ fn may_carry_a_token(text: &str) -> bool {
 
 fn is_visible(text: &str) -> bool {
     (1..=2048).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_host(text: &str) -> bool {
+    let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
+    let may_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
+    let is_port = |port: &str| (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 255 && !name.is_empty() && name.bytes().all(may_name) && port.is_none_or(is_port)
 }
 
 fn is_resource(text: &str) -> bool {
@@ -237,6 +267,7 @@ mod tests {
             text in prop_oneof![
                 r#"[a-c/:.# \\"-]{0,8}"#,
                 "(x-envoy-|x-cloakroom-|x-forwarded-)?(host|te|via|for|upgrade|token)?[a-]{0,2}",
+                "[a-b.:-]{0,4}(:[0-9a]{0,6})?",
                 "(spiffe://)?[a.]{0,3}(/\\.{0,3}|/[aB_:]{1,2}){0,3}/?",
                 "\\PC{0,4}",
             ]

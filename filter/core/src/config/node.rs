@@ -133,7 +133,7 @@ impl<'v> Members<'v> {
 }
 
 /// `a.b`, or `a["b.c"]` where the name itself could be taken for a path.
-fn join(path: &str, name: &str) -> String {
+pub(super) fn join(path: &str, name: &str) -> String {
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_/".contains(&byte));
     match (path.is_empty() || path == ROOT, plain) {
         (true, true) => name.to_owned(),

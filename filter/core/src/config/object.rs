@@ -73,19 +73,30 @@ macro_rules! settings {
         $vis struct $name { $( $(#[doc = $doc])* $field_vis $field: $type, )* }
 
         impl $crate::config::object::Object for $name {
-            const MEMBERS: &'static [&'static str] = &[$(stringify!($field)),*];
+            const MEMBERS: &'static [&'static str] =
+                &[$($crate::config::object::member_name(stringify!($field))),*];
 
             fn read(
                 members: &$crate::config::node::Members<'_>,
             ) -> Result<Self, $crate::config::node::ConfigError> {
                 $( members.require_one_of(&[$(stringify!($either)),*])?; )?
-                Ok(Self { $( $field: $crate::config::member::Member::read(&$member, members, stringify!($field))?, )* })
+                Ok(Self { $(
+                    $field: $crate::config::member::Member::read(
+                        &$member,
+                        members,
+                        $crate::config::object::member_name(stringify!($field)),
+                    )?,
+                )* })
             }
 
             fn schema() -> serde_json::Value {
                 $crate::config::object::schema(
                     &[$($about),*],
-                    vec![$( $crate::config::object::property::<$type, _>(stringify!($field), &[$($doc),*], &$member), )*],
+                    vec![$( $crate::config::object::property::<$type, _>(
+                        $crate::config::object::member_name(stringify!($field)),
+                        &[$($doc),*],
+                        &$member,
+                    ), )*],
                     &[$($(stringify!($either)),*)?],
                 )
             }
@@ -94,6 +105,17 @@ macro_rules! settings {
 }
 
 pub(super) use settings;
+
+/// What the member of a field is called: a field whose name is a word of the language is written `r#NAME`.
+pub(super) const fn member_name(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', name @ ..] => match str::from_utf8(name) {
+            Ok(name) => name,
+            Err(_) => field,
+        },
+        _ => field,
+    }
+}
 
 /// A member as the schema shows it.
 pub(super) struct Property {

@@ -7,12 +7,14 @@ use token::{digest::FieldDigest, token_type::TokenType};
 use super::{
     choice::{Alternatives, Choice, choice},
     form,
+    inject::{AUTHORIZATION, Injection, Payload, SigV4},
     kind::{Flag, List, Text, TokenTypeUrn},
     lifetime::{self, Lifetime},
     member::{optional, or, required},
+    node::{ConfigError, ROOT, join},
     object::settings,
 };
-use crate::key::RouteFacts;
+use crate::{credential::query, key::RouteFacts};
 
 /// What is done with the requests of a route.
 #[derive(Clone, Debug)]
@@ -35,13 +37,6 @@ pub enum SubjectSource {
     /// The certificate that the proxy in front of this one was shown, as it says in `x-forwarded-client-cert`. It is believed
     /// if it is `hop`, a SPIFFE ID, and nobody else is.
     ForwardedCertificate { hop: String },
-}
-
-/// How the issued credential is put into the request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Injection {
-    /// As a header, with an authentication scheme in front or alone.
-    Header { name: String, scheme: Option<String> },
 }
 
 /// A route in exchange mode.
@@ -74,9 +69,10 @@ settings! {
         audience: Option<String> = optional(form::VISIBLE),
         /// The scope that is asked for; policy may narrow it.
         scope: Option<String> = optional(form::SCOPE),
-        /// The type of token that is asked for.
-        requested_token_type: TokenType = or(TokenType::AccessToken, TokenTypeUrn(&TokenType::HEADER_TOKENS)),
-        /// The header the issued token is written to; `authorization` with `Bearer` if it is left out.
+        /// The type of token that is asked for, an access token if it is left out. `azure_sas` and `sigv4` have types of their
+        /// own; there it must be left out.
+        requested_token_type: Option<TokenType> = optional(TokenTypeUrn(&TokenType::HEADER_TOKENS)),
+        /// How the issued credential is put into the request; as `authorization` with `Bearer` if it is left out.
         inject: Option<Injection> = optional(choice()),
         /// The clusters the issued token may go to.
         clusters: Vec<String> = required(CLUSTERS),
@@ -110,21 +106,12 @@ settings! {
     }
 }
 
-settings! {
-    /// A header and what stands in it before the token.
-    struct HeaderTarget {
-        /// Its name, in lower case.
-        name: String = required(form::TOKEN_HEADER),
-        /// The authentication scheme before the token. If it is left out: `Bearer` in `authorization`, none elsewhere.
-        scheme: Option<String> = optional(form::SCHEME),
-    }
-}
-
 /// What a route takes over from the levels above it.
 pub(super) struct Inherited<'c> {
     pub listener: &'c str,
     pub actor: &'c str,
     pub lifetime: Lifetime,
+    pub reads_bodies: bool,
 }
 
 impl Choice for WrittenRoute {
@@ -141,12 +128,41 @@ impl Choice for WrittenRoute {
 }
 
 impl RouteMode {
-    pub(super) fn new(name: String, written: WrittenRoute, inherited: &Inherited<'_>) -> Self {
-        match written {
+    pub(super) fn new(name: String, written: WrittenRoute, inherited: &Inherited<'_>) -> Result<Self, ConfigError> {
+        Ok(match written {
             WrittenRoute::Untouched => Self::Untouched,
             WrittenRoute::Exchange(settings) => {
+                settings.check(&name, inherited)?;
                 Self::Exchange(Arc::new(ExchangeRoute::new(name, *settings, inherited)))
             }
+        })
+    }
+}
+
+impl ExchangeSettings {
+    /// Refuses settings that contradict each other, or those of the plugin.
+    fn check(&self, name: &str, inherited: &Inherited<'_>) -> Result<(), ConfigError> {
+        let refuse = |setting: &str, found: String, expected: &str| {
+            let path = format!("{}.exchange.{setting}", join(&join(ROOT, "routes"), name));
+            Err(ConfigError { path, found, expected: expected.to_owned() })
+        };
+        let Some(inject) = &self.inject else { return Ok(()) };
+        if let (Some(own), Some(asked)) = (inject.token_type(), self.requested_token_type) {
+            let found = format!("{asked} with an `inject` that needs {own}");
+            return refuse("requested_token_type", found, "it to be left out: it follows from `inject`");
+        }
+        match inject {
+            Injection::SigV4(sigv4) if sigv4.payload == Payload::Unsigned && !sigv4.is_s3() => {
+                let found = format!("\"unsigned\" for the service `{}`", sigv4.service);
+                refuse("inject.sigv4.payload", found, "\"hash\" or \"reuse\": only S3 takes bodies that are not signed")
+            }
+            Injection::SigV4(SigV4 { payload: Payload::Hash, .. }) if !inherited.reads_bodies => refuse(
+                "inject.sigv4.payload",
+                "\"hash\" in a plugin that reads no bodies".to_owned(),
+                "`reads_bodies` `true` beside `routes`, and `allow_on_headers_stop_iteration: true` in Envoy's settings of \
+                 the plugin",
+            ),
+            _ => Ok(()),
         }
     }
 }
@@ -161,7 +177,7 @@ impl ExchangeRoute {
             survive_outage_seconds: settings.survive_outage_seconds.unwrap_or(survive_outage_seconds),
             refresh_ahead: settings.refresh_ahead.unwrap_or(refresh_ahead),
         };
-        let inject = settings.inject.unwrap_or_else(|| Injection::new(AUTHORIZATION.to_owned(), None));
+        let inject = settings.inject.unwrap_or_else(|| Injection::header(AUTHORIZATION.to_owned(), None));
         let ExchangeSettings { subject, clusters, strip_headers, .. } = settings;
         let facts = RouteFacts {
             listener: inherited.listener.to_owned(),
@@ -177,7 +193,10 @@ impl ExchangeRoute {
             resource: settings.resource,
             audience: settings.audience,
             scope: settings.scope,
-            requested_token_type: settings.requested_token_type,
+            requested_token_type: inject
+                .token_type()
+                .or(settings.requested_token_type)
+                .unwrap_or(TokenType::AccessToken),
             binding_key: None,
             epoch: 0,
         };
@@ -256,10 +275,42 @@ impl ExchangeRoute {
         }
     }
 
-    /// The header the issued credential is written to.
-    pub fn injected_header(&self) -> &str {
+    /// The header the issued credential is written to, if it is one header.
+    pub fn injected_header(&self) -> Option<&str> {
         match &self.inject {
-            Injection::Header { name, .. } => name,
+            Injection::Header { name, .. } => Some(name),
+            Injection::AzureSas | Injection::SigV4(_) => None,
+        }
+    }
+
+    /// For what requests are signed, if that is how the credential is used.
+    pub fn sigv4(&self) -> Option<&SigV4> {
+        match &self.inject {
+            Injection::SigV4(sigv4) => Some(sigv4),
+            Injection::Header { .. } | Injection::AzureSas => None,
+        }
+    }
+
+    /// Whether the bodies of its requests are read, which the plugin has to be able to: [`super::Config::reads_bodies`].
+    pub fn reads_bodies(&self) -> bool {
+        self.sigv4().is_some_and(|sigv4| sigv4.payload == Payload::Hash)
+    }
+
+    /// Whether the filter writes a header of this name, given in lower case, into requests of the route. What decides about
+    /// Envoy's routes must not be among them.
+    pub fn writes_header(&self, name: &str) -> bool {
+        match &self.inject {
+            Injection::Header { name: written, .. } => name == written,
+            Injection::AzureSas => name == ":path",
+            Injection::SigV4(_) => SIGNATURE_HEADERS.contains(&name),
+        }
+    }
+
+    /// Whether the filter writes a query parameter of this name into requests of the route.
+    pub fn writes_parameter(&self, name: &str) -> bool {
+        match &self.inject {
+            Injection::AzureSas => query::is_sas(name),
+            Injection::Header { .. } | Injection::SigV4(_) => false,
         }
     }
 }
@@ -281,24 +332,6 @@ impl Choice for SubjectSource {
     }
 }
 
-impl Choice for Injection {
-    fn alternatives(listener: &mut impl Alternatives<Self>) {
-        listener.object(
-            "header",
-            "A header and what stands in it before the token.",
-            |HeaderTarget { name, scheme }| Self::new(name, scheme),
-        );
-    }
-}
-
-impl Injection {
-    fn new(name: String, scheme: Option<String>) -> Self {
-        // `Authorization` without a scheme is no credential that a server could read (RFC 9110, section 11.6.2).
-        let default = (name == AUTHORIZATION).then(|| "Bearer".to_owned());
-        Self::Header { scheme: scheme.or(default), name }
-    }
-}
-
 /// A digest over what decides how a token is read and used and until when it is kept, so that no token outlives a change
 /// of it.
 ///
@@ -312,7 +345,7 @@ fn settings_digest(
     strip_headers: &[String],
     lifetime: &Lifetime,
 ) -> [u8; 32] {
-    let digest = FieldDigest::new("cloakroom route settings 2")
+    let digest = FieldDigest::new("cloakroom route settings 3")
         .field(lifetime.expiry_margin_seconds.to_be_bytes())
         .field(lifetime.request_timeout_seconds.to_be_bytes());
     let digest = match subject {
@@ -321,14 +354,13 @@ fn settings_digest(
         SubjectSource::PeerCertificate => digest.field("peer certificate"),
         SubjectSource::ForwardedCertificate { hop } => digest.field("forwarded certificate").field(hop),
     };
-    let Injection::Header { name, scheme } = inject;
-    let digest = digest.field("header").field(name).optional(scheme.as_deref());
-    let digest = digest.field((clusters.len() as u64).to_be_bytes());
+    let digest = inject.digest(digest).field((clusters.len() as u64).to_be_bytes());
     let digest = clusters.iter().fold(digest, FieldDigest::field);
     strip_headers.iter().fold(digest, FieldDigest::field).finish()
 }
 
-const AUTHORIZATION: &str = "authorization";
+/// What a signature consists of (AWS Signature Version 4, "Add the signature to the request").
+const SIGNATURE_HEADERS: [&str; 4] = [AUTHORIZATION, "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];
 const CLUSTERS: List<Text> =
     List { of: form::CLUSTER, least: 1, expected: "a list of the clusters the token may be sent to" };
 const STRIP_HEADERS: List<Text> = List { of: form::SPARE_HEADER, least: 0, expected: "a list of header names" };

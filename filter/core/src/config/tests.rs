@@ -2,6 +2,10 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod inject;
+
+use inject::sigv4;
+
 fn example() -> Value {
     json!({
         "version": 1,
@@ -34,6 +38,7 @@ fn the_least_configuration_has_the_documented_defaults() {
     assert_eq!(config.expiry_margin_ms(), 5_000);
     assert_eq!(config.limits(), Limits::default());
     assert_eq!(config.route_check(), RouteCheck::FilterState);
+    assert!(!config.reads_bodies());
     assert!(matches!(config.route("health"), Some(RouteMode::Untouched)));
     assert!(config.route("other").is_none());
     let route = exchange(&config);
@@ -111,6 +116,7 @@ fn every_mistake_is_named_by_path_finding_and_expectation() {
             json!("none"),
             "`route_check`: found the text \"none\"; expected \"filter_state\" or \"validated\"",
         ),
+        ("/reads_bodies", json!("yes"), "`reads_bodies`: found the text \"yes\"; expected `true` or `false`"),
         (
             &format!("{route}/request_timeout_seconds"),
             json!(3_601),
@@ -316,11 +322,12 @@ fn defaults(schema: &Value, at: &str, found: &mut Vec<(String, Value)>) {
 fn the_schema_s_defaults_are_what_holds() {
     let mut found = Vec::new();
     defaults(&schema(), "", &mut found);
-    assert_eq!(found.len(), 21, "{found:?}");
+    assert_eq!(found.len(), 23, "{found:?}");
     let mut written = example();
     written["defaults"] = json!({});
     written["limits"] = json!({});
     written["routes"].as_object_mut().unwrap().remove("health");
+    written["routes"]["reports"]["exchange"]["inject"] = sigv4(json!({}));
     let implied = format!("{:?}", parse(&written).unwrap());
     for (at, default) in found {
         let (parent, name) = at.rsplit_once('/').unwrap();

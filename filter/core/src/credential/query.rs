@@ -36,6 +36,14 @@ const CARRIERS: &[&str] = &[
     "x-goog-signedheaders",
 ];
 
+/// The parameters of a shared access signature of Azure Storage ("Create a user delegation SAS", "Create a service SAS",
+/// "Create an account SAS"), in lower case.
+const SAS: &[&str] = &[
+    "epk", "erk", "rscc", "rscd", "rsce", "rscl", "rsct", "saoid", "scid", "sdd", "sduoid", "se", "ses", "si", "sig",
+    "sip", "ske", "skdutid", "skoid", "sks", "skt", "sktid", "skv", "sp", "spk", "spr", "sr", "srh", "srk", "srq",
+    "srt", "ss", "st", "suoid", "sv", "tn",
+];
+
 /// How Google's API keys begin, sent as `key=`; other parameters of that name are left alone.
 const GOOGLE_API_KEY_PREFIX: &str = "AIza";
 
@@ -67,6 +75,11 @@ pub fn without_credentials(path: &str) -> Option<String> {
 pub fn may_be_removed(name: &str) -> bool {
     let google_api_key = name.eq_ignore_ascii_case("key");
     google_api_key || CARRIERS.iter().any(|carrier| carrier.eq_ignore_ascii_case(name))
+}
+
+/// Whether a parameter of this name is one of a shared access signature of Azure Storage.
+pub fn is_sas(name: &str) -> bool {
+    SAS.iter().any(|parameter| parameter.eq_ignore_ascii_case(name))
 }
 
 fn is_credential(pair: &str) -> bool {

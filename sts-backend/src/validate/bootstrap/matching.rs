@@ -75,7 +75,7 @@ fn changed_by_filter(header: &str, config: &Config) -> bool {
         || config.reads_forwarded_certificates() && forwarded_certificate::is_named(header)
         || exchanges.into_iter().any(|route| {
             route.subject_header() == Some(header)
-                || route.injected_header() == header
+                || route.writes_header(header)
                 || route.strip_headers().iter().any(|stripped| stripped == header)
         })
 }

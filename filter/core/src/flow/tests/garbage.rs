@@ -127,7 +127,7 @@ fn requested(worker: &mut Worker, mutation: &mut Mutation, stream: u32, now: Now
         }
         Verdict::Forward(forward) => {
             let written = forward.route.injected_header();
-            let clean = |name: &str| name == written || removed(name) || !credential::is_removed(name);
+            let clean = |name: &str| written == Some(name) || removed(name) || !credential::is_removed(name);
             assert!(list.iter().all(|(name, _)| clean(name)));
             may_be_written(forward);
             1
