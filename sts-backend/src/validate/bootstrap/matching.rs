@@ -45,8 +45,8 @@ pub(super) fn check(route: &At<'_>, config: &Config, report: &mut Report<'_>) {
     }
     report.forbid(&matching.get("cookies"), "cookies are removed, and then another route could be chosen");
     if config.route_check() == RouteCheck::Validated {
-        for (name, at) in matching.members() {
-            if !STEADY.contains(&name) && !CHECKED.contains(&name) {
+        for (name, at) in matching.fields() {
+            if !STEADY.contains(&name.as_ref()) && !CHECKED.contains(&name.as_ref()) {
                 let expected = format!("what stays as it is for a whole request: {}", STEADY.join(", "));
                 let remedy = "with `route_check` \"validated\" nothing would notice that Envoy chose otherwise";
                 report.wrong(&at, at.shown(), expected, remedy);
