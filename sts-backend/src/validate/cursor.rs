@@ -104,6 +104,16 @@ impl<'v> At<'v> {
         self.value.and_then(Value::as_bool).unwrap_or_else(|| self.text() == Some("true"))
     }
 
+    /// Whether it is `false`, in either of the forms that protobuf's JSON reads.
+    pub fn is_false(&self) -> bool {
+        self.is(&Value::Bool(false)) || self.text() == Some("false")
+    }
+
+    /// A whole number, in either of the forms that protobuf's JSON reads.
+    pub fn number(&self) -> Option<u64> {
+        self.value.and_then(Value::as_u64).or_else(|| self.text()?.parse().ok())
+    }
+
     /// A duration in seconds, as protobuf's JSON has it: `0.5s`.
     pub fn seconds(&self) -> Option<f64> {
         self.text()?.strip_suffix('s')?.parse().ok().filter(|seconds: &f64| seconds.is_finite())
