@@ -5,7 +5,7 @@ use token::digest::fingerprint;
 use super::{
     answers::Answers,
     edge::Edge,
-    form::{CLIENT_ID, CONTAINER, RESOURCE_GROUP, STORAGE_ACCOUNT, TENANT, TRUST_DOMAIN},
+    form::{CLIENT_ID, CONTAINER, RESOURCE_GROUP, STORAGE_ACCOUNT, TENANT},
     options::{AzureIdentity, Options, Permission},
     plan::{Asked, Plan},
     subjects,
@@ -19,8 +19,9 @@ const AUDIENCE: &str = "api://AzureADTokenExchange";
 /// The longest subject of a federated credential, in bytes (Microsoft Graph, `federatedIdentityCredential`).
 const MAX_SUBJECT: usize = 600;
 
-/// How many federated credentials an app or managed identity has room for.
-const MAX_CREDENTIALS: usize = 20;
+/// How many workloads can have a federated credential of their own: there is room for 20, and one of them is for the subject
+/// of all others.
+const MAX_OWN: usize = 19;
 
 pub(super) fn plan(options: &Options, asked: &Asked, answers: &mut Answers) -> Plan {
     let tenant = answers.said_or_placeholder(&TENANT, options.tenant.as_deref());
@@ -69,7 +70,7 @@ pub(super) fn plan(options: &Options, asked: &Asked, answers: &mut Answers) -> P
     let lines = Filled::concat(lines);
     let who = match asked.subjects.is_empty() {
         true => "      subject: {{subject}}\n",
-        false => "      own_credentials: {{own}}\n",
+        false => "      subject: {{subject}}\n      own_credentials: {{own}}\n",
     };
     let who = fill(Language::Yaml, who, &fillings);
     Plan {
@@ -97,10 +98,10 @@ fn check_subjects(asked: &Asked, answers: &mut Answers) {
             "without `--subject` one credential serves all workloads, and Cloakroom's policy says which may come";
         answers.wrong("--subject", found, expected, remedy);
     }
-    if asked.subjects.len() > MAX_CREDENTIALS {
+    if asked.subjects.len() > MAX_OWN {
         let found = format!("{} subjects", asked.subjects.len());
         let expected = format!(
-            "at most {MAX_CREDENTIALS}: each needs a federated credential, and an identity has room for no more"
+            "at most {MAX_OWN}: an identity has room for 20 federated credentials, and one is for the subject of all others"
         );
         answers.wrong("--subject", found, expected, "leave `--subject` out: one credential then serves all workloads");
     }
@@ -120,10 +121,9 @@ fn credentials(asked: &Asked) -> Vec<(String, String)> {
     subjects.into_iter().map(|subject| (name(&subject), subject)).collect()
 }
 
-/// `sub` of what is shown for workloads that have no credential of their own.
+/// `sub` of what is shown for workloads that have no credential of their own. It is no workload's name.
 fn shared_subject(asked: &Asked) -> String {
-    let trust_domain = asked.issuer.trust_domain.as_deref().unwrap_or(TRUST_DOMAIN.placeholder);
-    format!("spiffe://{trust_domain}/destination/{}", asked.name)
+    format!("destination:{}", asked.name)
 }
 
 /// What Microsoft Graph wants to know of a federated credential.

@@ -1,6 +1,6 @@
 //! The forms of what can be filled in, and what stands for it where it is left out.
 
-use crate::aws::partition::Partition;
+use crate::{aws::partition::Partition, identity::entra};
 
 /// One thing that can be filled in.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ pub(super) const TENANT: Form = Form {
     placeholder: "REPLACE_WITH_TENANT",
     what: "the id of the Entra tenant: `az account show --query tenantId` tells it",
     expected: GUID,
-    fits: is_guid,
+    fits: entra::is_guid,
 };
 
 pub(super) const CLIENT_ID: Form = Form {
@@ -90,7 +90,7 @@ pub(super) const CLIENT_ID: Form = Form {
     placeholder: "REPLACE_WITH_CLIENT_ID",
     what: "the client id of the app or managed identity, which exists once the lines for Azure have run; they print it",
     expected: GUID,
-    fits: is_guid,
+    fits: entra::is_guid,
 };
 
 pub(super) const RESOURCE_GROUP: Form = Form {
@@ -138,12 +138,7 @@ pub(super) const TRUST_DOMAIN: Form = Form {
     fits: |_| false,
 };
 
-const GUID: &str = "an id of the form `00000000-0000-0000-0000-000000000000`";
-
-fn is_guid(text: &str) -> bool {
-    let lengths: Vec<_> = text.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12] && all(text, |byte| byte.is_ascii_hexdigit() || byte == b'-')
-}
+const GUID: &str = "an id of the form `00000000-0000-0000-0000-000000000000`, in lower case";
 
 fn is_lower_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -188,7 +183,7 @@ mod tests {
             (
                 &TENANT,
                 &["5b4c2f7e-9a4e-4a8e-8f2c-1d3a6c7b8e90"],
-                &["", "5b4c2f7e", "5b4c2f7e-9a4e-4a8e-8f2c-1d3a6c7b8e9g"],
+                &["", "5b4c2f7e", "5b4c2f7e-9a4e-4a8e-8f2c-1d3a6c7b8e9g", "5B4C2F7E-9A4E-4A8E-8F2C-1D3A6C7B8E90"],
             ),
             (&RESOURCE_GROUP, &["rg-prod", "RG_(1).x"], &["", "rg.", "r g", "--rg", "rg'"]),
             (&STORAGE_ACCOUNT, &["reports1"], &["ab", "reports-1", "reports1reports1reports1x"]),

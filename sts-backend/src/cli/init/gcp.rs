@@ -36,7 +36,8 @@ pub(super) fn plan(options: &Options, asked: &Asked, answers: &mut Answers) -> P
     let provider = format!("//iam.googleapis.com/{pool}/providers/{name}");
     let account = format!("{name}@{project}.iam.gserviceaccount.com");
     let resource = format!("https://{HOST}/{bucket}");
-    let roles = roles(&asked.permissions);
+    check_permissions(&asked.permissions, answers);
+    let roles: Vec<_> = asked.permissions.iter().copied().map(role).collect();
     let fillings = Fillings::default()
         .and_name("label", Name::of(name))
         .and("name", name)
@@ -97,20 +98,22 @@ fn members(pool: &str, subjects: &[Subject]) -> Vec<String> {
     subjects.iter().map(|subject| format!("principal://iam.googleapis.com/{pool}/subject/{}", subject.text)).collect()
 }
 
-/// The predefined roles that have what was asked for, and as little else as there is.
-fn roles(permissions: &[Permission]) -> Vec<&'static str> {
+/// The smallest role that has what a word opens: those of the boundaries by which tokens are narrowed.
+fn role(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Read => "roles/storage.legacyObjectReader",
+        Permission::List => "roles/storage.legacyBucketReader",
+        Permission::Write => "roles/storage.objectCreator",
+        Permission::Delete => "roles/storage.legacyBucketWriter",
+    }
+}
+
+/// Google has no role that deletes and does nothing else.
+fn check_permissions(permissions: &[Permission], answers: &mut Answers) {
     let has = |permission| permissions.contains(&permission);
-    if has(Permission::Delete) {
-        return vec!["roles/storage.objectUser"];
+    if has(Permission::Delete) && !(has(Permission::Write) && has(Permission::List)) {
+        let words = permissions.iter().map(|permission| permission.word()).collect::<Vec<_>>().join(",");
+        let expected = "`delete` along with `write` and `list`";
+        answers.wrong("--permissions", format!("`{words}`"), expected, "Google has no role that only deletes");
     }
-    let mut roles = Vec::new();
-    if has(Permission::List) {
-        roles.push("roles/storage.objectViewer");
-    } else if has(Permission::Read) {
-        roles.push("roles/storage.legacyObjectReader");
-    }
-    if has(Permission::Write) {
-        roles.push("roles/storage.objectCreator");
-    }
-    roles
 }

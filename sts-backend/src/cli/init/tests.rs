@@ -8,6 +8,7 @@ use crate::{
     fixture::{self, Fixture},
 };
 
+mod edge;
 mod hcl;
 mod holes;
 mod languages;
@@ -104,7 +105,7 @@ fn variations() -> Vec<Vec<&'static str>> {
     }
     for line in &FULL[..2] {
         lines.push(line.iter().copied().chain(["--subject", "spiffe://td/ns/a/*"]).collect());
-        lines.push(line.iter().copied().chain(["--permissions", "delete,write"]).collect());
+        lines.push(line.iter().copied().chain(["--permissions", "delete,write,list"]).collect());
     }
     lines.push(FULL[0].iter().map(|word| if *word == "reports" { "my.reports" } else { word }).collect());
     lines.push(FULL[0].iter().map(|word| if *word == "eu-central-1" { "cn-north-1" } else { word }).collect());
@@ -165,6 +166,7 @@ fn the_lines_of_configuration_have_the_five_fields() {
             azure,
             json!({"azure": {
                 "tenant": "5b4c2f7e-9a4e-4a8e-8f2c-1d3a6c7b8e90", "client_id": "8c0e6c0e-0d6f-4f64-9a7c-5d2f3d1f7a10",
+                "subject": "destination:reports-prod",
                 "own_credentials": ["spiffe://td/k8s/prod/pay/api"],
             }}),
             json!({"account": "reports", "container": "team-a"}),
@@ -299,9 +301,9 @@ fn issuer_and_trust_domain_are_read_from_a_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cloakroom.yaml");
     std::fs::write(&file, fixture::EXAMPLE).unwrap();
-    let text = printed_by(&["--destination", "azure", "-c", file.to_str().unwrap()]);
-    assert!(text.contains("\"issuer\": \"https://sts.cloakroom.test\""), "{text}");
-    assert!(text.contains("subject: \"spiffe://cloakroom.test/"), "{text}");
+    let text = printed_by(&["--destination", "gcp", "-c", file.to_str().unwrap()]);
+    assert!(text.contains("--issuer-uri https://sts.cloakroom.test "), "{text}");
+    assert!(text.contains("'spiffe://cloakroom.test/REPLACE_WITH_WORKLOAD'"), "{text}");
     refused(&["--destination", "azure", "-c", "no-such-file.yaml"], &["no-such-file.yaml: the file cannot be read"]);
 }
 
@@ -340,11 +342,11 @@ fn more_subjects_than_a_cloud_has_room_for_are_refused() {
         run(&options(&line.chain(subjects.iter().take(number).map(String::as_str)).collect::<Vec<_>>()))
     };
     for (destination, fits, words) in
-        [("aws", 40, "trust policy of"), ("gcp", 60, "attribute condition of"), ("azure", 20, "at most 20")]
+        [("aws", 40, "trust policy of"), ("gcp", 60, "attribute condition of"), ("azure", 19, "at most 19")]
     {
         assert!(with(destination, fits).is_ok(), "{destination}");
         let error = with(destination, 200).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
-    assert!(with("azure", 21).is_err());
+    assert!(with("azure", 20).is_err());
 }

@@ -59,6 +59,7 @@ fn each_cloud_is_told_in_this_order() {
         "iam service-accounts create reports-prod",
         "iam service-accounts add-iam-policy-binding",
         "storage buckets add-iam-policy-binding",
+        "storage buckets add-iam-policy-binding",
     ];
     assert_eq!(verbs(FULL[1]), gcp);
     let roles = ["storage account show", "role assignment create", "role assignment create"];
@@ -143,10 +144,9 @@ fn google_lets_these_subjects_in_and_no_others() {
 fn entra_believes_one_subject_for_each_credential() {
     let line = ["--destination", "azure", "--issuer", "https://sts.example.com"];
     let named = [&line[..], &["--subject", "spiffe://td/a/b", "--subject", "spiffe://td/a/c"]].concat();
-    for (line, subjects) in [
-        (&line[..], &["spiffe://REPLACE_WITH_TRUST_DOMAIN/destination/cloakroom"][..]),
-        (&named, &["spiffe://td/a/b", "spiffe://td/a/c"]),
-    ] {
+    for (line, subjects) in
+        [(&line[..], &["destination:cloakroom"][..]), (&named, &["spiffe://td/a/b", "spiffe://td/a/c"])]
+    {
         let commands = commands(&in_format(line, "cli"));
         let credentials: Vec<Value> = commands
             .iter()
