@@ -27,14 +27,14 @@ mod actors;
 mod checker;
 mod destinations;
 mod files;
+mod known_as;
 mod listeners;
-mod names;
 mod raw;
 mod service;
 mod sources;
 
 use checker::Checker;
-pub use names::Names;
+pub use known_as::KnownAs;
 use raw::RawConfig;
 
 /// A checked configuration.

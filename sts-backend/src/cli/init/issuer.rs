@@ -4,7 +4,7 @@ use super::{
     answers::{Answers, shown},
     options::{Destination, Options},
 };
-use crate::{config::Names, finding::Finding};
+use crate::{config::KnownAs, finding::Finding};
 
 /// The STS as other clouds know it.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ impl Issuer {
     pub fn of(options: &Options) -> Result<Self, Vec<Finding>> {
         match (&options.config, &options.issuer) {
             (Some(file), _) => {
-                let Names { issuer, trust_domain } = Names::load(file)?;
+                let KnownAs { issuer, trust_domain } = KnownAs::load(file)?;
                 Ok(Self { url: issuer, trust_domain: Some(trust_domain) })
             }
             (None, said) => Ok(Self { url: said.clone().unwrap_or_default(), trust_domain: None }),

@@ -9,7 +9,7 @@ use crate::{document, finding::Finding};
 
 /// What other clouds know the service by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Names {
+pub struct KnownAs {
     /// `iss` of the tokens.
     pub issuer: String,
     /// The trust domain in which workloads are named.
@@ -18,16 +18,16 @@ pub struct Names {
 
 /// The two members of the configuration; whatever else stands there is not looked at.
 #[derive(Deserialize)]
-struct RawNames {
+struct RawKnownAs {
     issuer: Option<String>,
     trust_domain: Option<String>,
 }
 
-impl Names {
+impl KnownAs {
     /// Reads them from `file`, by the rules of [`super::Config::load`].
     pub fn load(file: &Path) -> Result<Self, Vec<Finding>> {
         let text = read_text(file)?;
-        let (raw, lines) = document::parse::<RawNames>(file, &text).map_err(|finding| vec![*finding])?;
+        let (raw, lines) = document::parse::<RawKnownAs>(file, &text).map_err(|finding| vec![*finding])?;
         let mut checker = Checker::new(file, &lines);
         let issuer = service::issuer(&mut checker, raw.issuer);
         let trust_domain = service::trust_domain(&mut checker, raw.trust_domain);
@@ -39,17 +39,17 @@ impl Names {
 mod tests {
     use super::*;
 
-    fn load(text: &str) -> Result<Names, Vec<Finding>> {
+    fn load(text: &str) -> Result<KnownAs, Vec<Finding>> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("cloakroom.yaml");
         std::fs::write(&file, text).unwrap();
-        Names::load(&file)
+        KnownAs::load(&file)
     }
 
     #[test]
     fn the_shipped_configuration_says_them_without_its_files() {
         let names = load(crate::fixture::EXAMPLE).unwrap();
-        let wanted = Names { issuer: "https://sts.cloakroom.test".into(), trust_domain: "cloakroom.test".into() };
+        let wanted = KnownAs { issuer: "https://sts.cloakroom.test".into(), trust_domain: "cloakroom.test".into() };
         assert_eq!(names, wanted);
     }
 
@@ -60,6 +60,6 @@ mod tests {
         assert_eq!(paths, ["issuer", "trust_domain"]);
         assert_eq!(found[0].line, Some(1));
         assert!(load("issuer: [").is_err());
-        assert!(Names::load(Path::new("no-such-file.yaml")).is_err());
+        assert!(KnownAs::load(Path::new("no-such-file.yaml")).is_err());
     }
 }
