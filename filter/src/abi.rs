@@ -64,6 +64,7 @@ pub enum Map {
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub enum Buffer {
+    HttpRequestBody = 0,
     CallResponseBody = 4,
     PluginConfiguration = 7,
 }
@@ -77,10 +78,17 @@ pub enum MetricKind {
     Histogram = 2,
 }
 
-/// What becomes of a stream after a callback (`proxy_action_t`).
+/// What becomes of a stream after a callback (`proxy_action_t`, and what Envoy has beyond it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Action {
     Continue = 0,
+    /// What came is held; a body is buffered as it comes. Headers are held so only where the plugin has
+    /// `allow_on_headers_stop_iteration`, else as with `Hold`.
+    ///
+    /// Where headers are held so, the next callback that answers `Continue` lets them go on: each of the body's and the
+    /// trailers' has to ask whether that may be.
     Pause = 1,
+    /// Of headers: all that follows is held back too, and the client is told to wait.
+    Hold = 4,
 }

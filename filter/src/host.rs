@@ -33,7 +33,7 @@ pub fn entropy() -> u64 {
 
 /// The plugin's configuration.
 pub fn plugin_configuration(size: usize) -> Result<HostBytes, Status> {
-    abi::buffer(Buffer::PluginConfiguration, size)
+    abi::buffer(Buffer::PluginConfiguration, 0, size)
 }
 
 /// Follows Envoy's log level, so that lines nobody will see are not put together.
@@ -130,6 +130,11 @@ pub fn set_request_header(name: &str, value: &str) -> Result<(), Status> {
     abi::replace_map_value(Map::RequestHeaders, name, value)
 }
 
+/// At most `most` bytes of what has come of the request's body, from the byte `start` on.
+pub fn request_body(start: usize, most: usize) -> Result<HostBytes, Status> {
+    abi::buffer(Buffer::HttpRequestBody, start, most)
+}
+
 /// An attribute of the stream, by its path with NUL between the parts; `None` if it has none.
 pub fn property(path: &str) -> Result<Option<HostBytes>, Status> {
     match abi::property(path) {
@@ -169,7 +174,7 @@ pub fn call_answer_body(size: usize, most: usize) -> Result<Option<HostBytes>, S
     if size == 0 {
         return Ok(None);
     }
-    abi::buffer(Buffer::CallResponseBody, size.min(most)).map(Some)
+    abi::buffer(Buffer::CallResponseBody, 0, size.min(most)).map(Some)
 }
 
 fn header<'h>(headers: &Headers<'h>, name: &str) -> Option<&'h str> {

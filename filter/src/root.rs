@@ -11,6 +11,7 @@ use token::message::{PROTOCOL_HEADER, PROTOCOL_VERSION};
 
 use crate::{
     abi::{self, Status},
+    body,
     host::{self, SharedData},
     log_line, vm,
     worker::Worker,
@@ -151,6 +152,7 @@ pub fn on_tick(root: u32) {
     host::follow_log_level();
     let Some(worker) = vm::worker_of_root(root) else { return };
     settle(&worker, |flow| flow.on_tick(&mut SharedData, host::memory_bytes(), host::now()));
+    body::on_tick(&worker);
     start_exchanges(&worker);
     listen(&worker);
     if let (Ok(mut metrics), Ok(mut flow)) = (worker.metrics.try_borrow_mut(), worker.flow.try_borrow_mut()) {

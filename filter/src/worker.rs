@@ -10,15 +10,17 @@ use std::{
 use filter_core::{
     config::{Config, RouteCheck, RouteIdentification},
     flow::{Delivery, Flow, Forward, Outcome, Refused, Settled},
+    inject::{self, Writes},
     refusal::Refusal,
     reply::CallResult,
-    request::Edit,
+    request::{Edit, Headers},
+    time::Now,
 };
 use token::reason::Reason;
 
 use crate::{
     abi::{HostBytes, Status},
-    host,
+    host::{self, HeaderBytes},
     metrics::Metrics,
 };
 
@@ -39,6 +41,8 @@ pub struct Worker {
     route_property: String,
     knows_routes_by_name: bool,
     notes_choice: bool,
+    /// Whether there are bodies that are read.
+    pub reads_bodies: bool,
 }
 
 struct Deciding {
@@ -65,6 +69,7 @@ impl Worker {
             knows_routes_by_name: route_property == ROUTE_NAME,
             route_property,
             notes_choice: config.route_check() == RouteCheck::FilterState,
+            reads_bodies: config.reads_bodies(),
         }
     }
 
@@ -86,14 +91,32 @@ impl Worker {
         if self.notes_choice { self.choice(route)?.note() } else { Ok(()) }
     }
 
-    /// Writes the credential, if the request goes where the route allows.
+    /// Writes the credential into the current request, whose headers have lost what must not go on.
+    ///
+    /// # Errors
+    /// The refusal, as of [`Self::write`].
+    pub fn write_into_current(&self, forward: &Forward) -> Result<(), Refused> {
+        if !inject::depends_on_headers(&forward.route) {
+            return self.write(forward, &[], &[], NO_TIME);
+        }
+        let broken = |_: Status| {
+            let refusal = Refusal::new(Reason::FilterOverloaded).detail("the request cannot be read");
+            Refused { route: Some(Arc::clone(&forward.route)), refusal: Rc::new(refusal) }
+        };
+        let bytes = HeaderBytes::of_request().map_err(broken)?;
+        self.write(forward, &bytes.pairs().map_err(broken)?, &[], host::now())
+    }
+
+    /// Writes the credential, if the request goes where the route allows. `headers` are those of the request before `edits`
+    /// were made.
     ///
     /// # Errors
     /// The refusal, when it does not.
-    pub fn write(&self, forward: &Forward) -> Result<(), Refused> {
+    pub fn write(&self, forward: &Forward, headers: &Headers<'_>, edits: &[Edit<'_>], now: Now) -> Result<(), Refused> {
         let route = &forward.route;
         let refuse = |refusal| Refused { route: Some(route.clone()), refusal: Rc::new(refusal) };
         let broken = |_| refuse(Refusal::new(Reason::FilterOverloaded).detail("the credential could not be written"));
+        let writes = inject::writes(forward, headers, edits, now).map_err(refuse)?;
         if self.notes_choice {
             let choice = self
                 .choice(route.name().as_bytes())
@@ -105,8 +128,13 @@ impl Worker {
             }
             choice.note().map_err(broken)?;
         }
-        host::set_request_header(route.injected_header().unwrap_or_default(), forward.issued.header_value.expose())
-            .map_err(broken)?;
+        match &writes {
+            Writes::One(name, value) => host::set_request_header(name, value.expose()),
+            Writes::Several(writes) => {
+                writes.iter().try_for_each(|(name, value)| host::set_request_header(name, value.expose()))
+            }
+        }
+        .map_err(broken)?;
         self.count(forward.index, forward.outcome);
         Ok(())
     }
@@ -180,12 +208,13 @@ impl Worker {
         }
     }
 
-    fn deliver(&self, delivery: Delivery) {
+    /// Carries out what has become of a request that waited.
+    pub fn deliver(&self, delivery: Delivery) {
         // The client may have gone; then there is no such stream, and nothing to do.
         if crate::abi::set_effective_context(delivery.stream).is_err() {
             return;
         }
-        let written = delivery.verdict.and_then(|forward| self.write(&forward));
+        let written = delivery.verdict.and_then(|forward| self.write_into_current(&forward));
         match self.put_aside(delivery.stream, written) {
             None => {}
             Some(Ok(())) => _ = crate::abi::continue_request(),
@@ -222,6 +251,9 @@ impl Choice {
         host::set_filter_state(CHOSEN_CLUSTER, &self.cluster)
     }
 }
+
+/// Where the time is of no account, and reading the clocks would cost a call.
+const NO_TIME: Now = Now { unix_ms: u64::MAX, steady_ms: u64::MAX };
 
 const ROUTE_NAME: &str = "xds\0route_name";
 const CLUSTER_NAME: &str = "xds\0cluster_name";

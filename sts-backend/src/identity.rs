@@ -19,6 +19,7 @@ pub(crate) mod token_review;
 mod validity;
 
 pub use aws_request::{AwsRequestSettings, EndpointSettings};
+pub(crate) use inquiry::is_json;
 pub use inquiry::{ServerSettings, credential::Credential};
 pub use introspection::IntrospectionSettings;
 pub use jwks::IssuerReadiness;

@@ -1,14 +1,11 @@
 //! Clients that others wrote exchange their platform's token at our STS, unmodified.
 
-use std::{
-    fs::{self, File},
-    path::PathBuf,
-    process::Command,
-};
+use std::{fs, process::Command};
 
 use harness::{
     Result, aws,
     clouds::cloud::Cloud,
+    python::environment,
     server::{Server, bind},
     topology::Topology,
     workspace,
@@ -16,16 +13,6 @@ use harness::{
 use serde_json::{Value, json};
 
 use crate::aws::allowing_unsigned;
-
-/// Pinned: an upgrade is a decision.
-const PACKAGES: [&str; 6] = [
-    "google-auth==2.62.2",
-    "requests==2.32.5",
-    "Authlib==1.9.9",
-    "azure-identity==1.27.0",
-    "botocore==1.44.5",
-    "jsonschema==4.26.0",
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn google_auth_exchanges_a_token_from_a_file() -> Result<()> {
@@ -143,32 +130,4 @@ fn python(topology: &Topology, script: &str, settings: &Value) -> Result<Value> 
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     serde_json::from_str(&said)
         .map_err(|_| format!("{script}: {said}{}", String::from_utf8_lossy(&output.stderr)).into())
-}
-
-/// The Python of a virtual environment below `target/` with the pinned packages, made once.
-pub fn environment() -> Result<PathBuf> {
-    let tools = workspace::target()?.join("tools");
-    fs::create_dir_all(&tools)?;
-    let lock = File::create(tools.join("python.lock"))?;
-    lock.lock()?;
-    let folder = tools.join("python-clients");
-    let (python, done) = (folder.join("bin/python"), folder.join("installed"));
-    let wanted = PACKAGES.join("\n");
-    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
-    }
-    succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    succeed(
-        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES),
-    )?;
-    fs::write(done, wanted)?;
-    Ok(python)
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
 }

@@ -24,6 +24,9 @@ mod facts;
 /// Where an exchanged token goes.
 mod destination;
 
+/// Requests that the edge signs.
+mod signing;
+
 /// Tokens in logs: none.
 mod secrecy;
 
@@ -74,6 +77,9 @@ mod sdk;
 
 /// Google's client in Rust, a stricter reader of answers.
 mod rust_sdk;
+
+/// boto3, and servers that judge its signatures.
+mod boto;
 
 /// `cargo demo`.
 mod demo;

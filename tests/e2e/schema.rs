@@ -11,11 +11,9 @@ use harness::{
     Result,
     artefact::{self, Progress},
     bootstrap::Document,
-    workspace,
+    python, workspace,
 };
 use serde_json::{Value, json};
-
-use crate::interop;
 
 #[test]
 fn the_schema_accepts_every_example_in_the_repository() -> Result<()> {
@@ -118,7 +116,7 @@ fn judge<'d>(documents: impl IntoIterator<Item = &'d Value>) -> Result<Vec<Optio
     let task = folder.path().join("task.json");
     fs::write(&task, json!({ "schema": config::schema(), "documents": documents }).to_string())?;
     let script = workspace::root().join("tests/e2e/interop/json_schema.py");
-    let output = Command::new(interop::environment()?).arg(script).arg(&task).output()?;
+    let output = Command::new(python::environment()?).arg(script).arg(&task).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }

@@ -6,13 +6,12 @@ use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 use harness::{
     Result,
     clouds::{cloud::Cloud, metadata::IDENTITY_HEADER},
+    python::environment,
     topology::{Plan, Topology},
     workspace,
 };
 use http::Method;
 use serde_json::{Value, json};
-
-use crate::interop::environment;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn google_auth_fetches_an_identity_token_that_the_edge_exchanges() -> Result<()> {

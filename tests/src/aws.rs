@@ -11,8 +11,10 @@
 
 mod instance_metadata;
 pub mod principal;
+pub mod signature;
 pub mod signed_request;
-mod sigv4;
+pub mod signer;
+pub mod sigv4;
 mod sts;
 
 use axum::Router;

@@ -64,6 +64,11 @@ impl Document {
         Ok(())
     }
 
+    /// The first value within `value` that is wanted.
+    pub fn find_in<'v>(value: &'v mut Value, wanted: &dyn Fn(&Value) -> bool) -> Option<&'v mut Value> {
+        find(value, wanted)
+    }
+
     /// Writes it as JSON, which both Envoy and the STS read as the YAML it also is.
     pub fn write(&self, path: &Path) -> Result<()> {
         Ok(fs::write(path, serde_json::to_string_pretty(&self.0)?)?)

@@ -5,6 +5,7 @@
 //! paths are rewritten. The end-to-end tests, the demo and the bench all stand on it.
 
 pub mod artefact;
+pub mod asked;
 pub mod aws;
 pub mod bootstrap;
 pub mod client;
@@ -15,13 +16,17 @@ pub mod demo;
 pub mod edge;
 pub mod edge_only;
 pub mod envoy;
+pub mod federation;
 pub mod issued_token;
 pub mod judge;
 pub mod load;
+pub mod moto;
 pub mod native_token;
 pub mod pki;
 pub mod port;
 pub mod process;
+pub mod python;
+pub mod s3s_fs;
 pub mod scripted_sts;
 pub mod server;
 pub mod stand_in;

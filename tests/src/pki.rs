@@ -38,6 +38,21 @@ struct Party {
 const DESTINATIONS: &[&str] =
     &["reports.gcp.cloakroom.test", "orders.aws.cloakroom.test", "ledger.azure.cloakroom.test"];
 
+/// The destinations' clouds, by the names that they have for the world.
+const AWS: &[&str] = &[
+    "localhost",
+    "sts.eu-central-1.amazonaws.com",
+    "s3.eu-central-1.amazonaws.com",
+    "*.s3.eu-central-1.amazonaws.com",
+    "dynamodb.eu-central-1.amazonaws.com",
+    "sqs.eu-central-1.amazonaws.com",
+];
+const GCP: &[&str] =
+    &["localhost", "sts.googleapis.com", "iamcredentials.googleapis.com", "storage.googleapis.com", "*.a.run.app"];
+const AZURE: &[&str] = &["localhost", "login.microsoftonline.com", "*.blob.core.windows.net"];
+const PARTNER: &[&str] =
+    &["localhost", "as.home.example", "as.partner.example", "api.partner.example", "other.partner.example"];
+
 const PARTIES: &[Party] = &[
     Party {
         name: "sts",
@@ -67,6 +82,10 @@ const PARTIES: &[Party] = &[
         loopback: false,
     },
     Party { name: "clouds", uri: None, dns: &["localhost", "clouds"], loopback: true },
+    Party { name: "aws", uri: None, dns: AWS, loopback: true },
+    Party { name: "gcp", uri: None, dns: GCP, loopback: true },
+    Party { name: "azure", uri: None, dns: AZURE, loopback: true },
+    Party { name: "partner", uri: None, dns: PARTNER, loopback: true },
     // What an edge shows to an app of its own host that only speaks https.
     Party { name: "https-app", uri: None, dns: DESTINATIONS, loopback: false },
 ];

@@ -1,5 +1,6 @@
 //! Everything at once: stand-in clouds, STS, egress edge, destination edge and upstream, wired as the containers are.
 
+pub mod cloud_routes;
 mod plan;
 
 use std::{
@@ -17,6 +18,7 @@ use crate::{
     client::{Answer, Client},
     clouds::{Clouds, cloud::Cloud, mint::Order},
     edge::Edge,
+    federation::Federation,
     pki::Pki,
     process::tail,
     stand_in::Child,
@@ -31,6 +33,7 @@ pub struct Topology {
     pub destination: Edge,
     pub sts: Sts,
     stand_ins: StandIns,
+    federation: Option<Federation>,
     pub pki: Pki,
     /// Trusts the CA and shows no certificate.
     pub client: Client,
@@ -67,6 +70,11 @@ impl Topology {
     /// A URL of the metadata servers.
     pub async fn metadata_url(&self, path: &str) -> Result<String> {
         Ok(format!("http://{}{path}", self.metadata_authority().await?))
+    }
+
+    /// The clouds that destinations are in.
+    pub fn federation(&self) -> Result<&Federation> {
+        self.federation.as_ref().ok_or_else(|| "the plan has no destinations in clouds".into())
     }
 
     /// A URL of the upstream, past every edge.
@@ -126,13 +134,17 @@ impl Topology {
     }
 
     /// Every place where a part of a native token of this run turns up that is not allowed to have one: the bytes that
-    /// reached the upstream, and every log. The header of a token is no secret, its payload and signature are.
+    /// reached the upstream, every call of a destination's cloud, and every log. The header of a token is no secret, its payload and signature are.
     pub async fn leaks(&self) -> Result<Vec<String>> {
         let raw = self.client.get(&self.upstream_url("/__raw"), &[]).await?.body;
         let mut places = vec![("the upstream's bytes".to_owned(), String::from_utf8_lossy(&raw).into_owned())];
         for log in self.logs()? {
             let name = log.file_name().unwrap_or_default().to_string_lossy().into_owned();
             places.push((name, String::from_utf8_lossy(&std::fs::read(&log)?).into_owned()));
+        }
+        for seen in self.federation.iter().flat_map(Federation::seen) {
+            let place = format!("what {} has seen of {}", seen.service, seen.operation);
+            places.push((place, serde_json::to_string(&seen)?));
         }
         let natives = self.natives.lock().unwrap_or_else(PoisonError::into_inner);
         let secrets: Vec<_> = natives.iter().flat_map(|token| secret_parts(token)).collect();

@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use token::{constraint::Constraint, secret::Secret};
-
 use crate::{
     config::Limits,
+    issued::Issued,
     key::{Key, Probe},
     life::Life,
     refusal::Refusal,
@@ -16,15 +15,6 @@ mod bounded;
 
 use bounded::Bounded;
 pub use bounded::Ticket;
-
-/// An issued token, ready to be written.
-#[derive(Debug)]
-pub struct Issued {
-    /// The whole header value, scheme included.
-    pub header_value: Secret,
-    /// What every use of it has to keep to.
-    pub constraints: Vec<Constraint>,
-}
 
 /// An issued token as it is held.
 #[derive(Clone, Debug)]
@@ -95,10 +85,7 @@ impl Cache {
     pub fn keep(&mut self, key: Key, entry: Entry, now: Now, pushed_out: impl FnMut(Ticket)) -> Option<Ticket> {
         self.refusals.remove(&key);
         let Entry { issued, life, .. } = &entry;
-        let size = key.size().saturating_add(issued.header_value.expose().len()).saturating_add(
-            // Patterns and methods are short; their number is what counts.
-            issued.constraints.len().saturating_mul(512),
-        );
+        let size = key.size().saturating_add(issued.size());
         let until = life.usable_until;
         self.issued.insert(key, entry, size, until, now, pushed_out)
     }

@@ -1,44 +1,49 @@
 //! The order of things for one worker: a request and a time in, a [`Step`] out; an answer and a time in, one
 //! [`Delivery`] for everyone who waited for it.
 //!
-//! Here is what happens to a request. [`exchange`] asks and takes answers, [`settle`] ends an exchange for everyone who waited,
-//! [`upkeep`] does what time brings, and [`invalidation`] what the destination says of a token.
+//! Here is what happens to a request, and in [`decision`] where it needs a credential. [`exchange`] asks and takes answers,
+//! [`settle`] ends an exchange for everyone who waited, [`upkeep`] does what time brings, and [`invalidation`] what the
+//! destination says of a token. [`bodies`] holds requests until their bodies were read.
 
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
-use token::{
-    constraint::{self, RequestFacts},
-    reason::Reason,
-};
+use token::reason::Reason;
 
 use crate::{
     breaker::Breaker,
-    cache::{Cache, Issued, Known, Ticket},
-    config::{Config, ExchangeRoute, RouteMode},
+    cache::{Cache, Ticket},
+    config::{Config, RouteMode},
     credential, forwarded_certificate,
+    inject::{depends_on_headers, overwrites},
     jitter::Jitter,
-    key::{Probe, Subject},
-    miss_limit::{Limited, MissLimit, Source},
-    pending::{Full, Joined, Opening, Pending, Purpose, Waiter},
+    miss_limit::MissLimit,
+    pending::Pending,
     refresh::{Budget, Schedule},
     refusal::Refusal,
-    request::{self, Edit, Headers, Reading, check_form, removals},
+    request::{self, Edit, Headers, Reading, removals},
     sent::Sent,
-    shared::{Found, Host, Shared},
+    shared::{Host, Shared},
     strikes::Strikes,
     time::Now,
 };
 
 mod arrival;
+mod bodies;
+mod decision;
 mod exchange;
 mod invalidation;
 mod settle;
 mod upkeep;
+mod verdict;
+
+use bodies::Bodies;
+use decision::check;
 
 pub use arrival::{Arrival, Connection};
 pub use exchange::{Ask, NO_ANSWER, Next};
 pub use settle::Settled;
 pub use upkeep::Report;
+pub use verdict::{Delivery, Forward, Outcome, Refused, Step, Verdict};
 
 /// What one worker knows and waits for.
 pub struct Flow {
@@ -47,6 +52,7 @@ pub struct Flow {
     routes: HashMap<Box<[u8]>, Route>,
     cache: Cache,
     pending: Pending,
+    bodies: Bodies,
     sent: Sent,
     breaker: Breaker,
     schedule: Schedule,
@@ -65,85 +71,6 @@ struct Route {
     mode: RouteMode,
 }
 
-/// What to do with a request. INVARIANT: the edits come first, whatever the verdict.
-pub struct Step<'h> {
-    pub edits: Vec<Edit<'h>>,
-    pub verdict: Verdict,
-}
-
-/// What to do after the edits.
-pub enum Verdict {
-    /// The route is `untouched`: the request goes on.
-    Pass {
-        route: usize,
-    },
-    /// Write the credential, see where the request would go now, and let it go on.
-    Forward(Forward),
-    Refuse(Refused),
-    /// Hold the request; a [`Delivery`] will come. `start`: an exchange has to be started for it, see [`Flow::next`].
-    Park {
-        start: bool,
-    },
-}
-
-/// A request that has its credential.
-pub struct Forward {
-    pub route: Arc<ExchangeRoute>,
-    /// The route's place among the configured ones, for the statistics.
-    pub index: usize,
-    pub issued: Rc<Issued>,
-    pub outcome: Outcome,
-}
-
-/// A request that is refused.
-#[derive(Debug)]
-pub struct Refused {
-    /// `None`: the route is not configured.
-    pub route: Option<Arc<ExchangeRoute>>,
-    pub refusal: Rc<Refusal>,
-}
-
-/// What becomes of one waiting request.
-pub struct Delivery {
-    pub stream: u32,
-    pub verdict: Result<Forward, Refused>,
-}
-
-/// How a request came by its credential, for the statistics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    Hit,
-    /// A hit on a token whose renewal is due, but has failed so far.
-    Stale,
-    /// The STS was asked for it.
-    Miss,
-    /// It shared an answer that another request of this worker had asked for.
-    Coalesced,
-    /// It got what another worker has asked for.
-    Shared,
-    Refused,
-    Untouched,
-}
-
-impl Outcome {
-    /// Every outcome, in the order of their numbers.
-    pub const ALL: [Self; 7] =
-        [Self::Hit, Self::Stale, Self::Miss, Self::Coalesced, Self::Shared, Self::Refused, Self::Untouched];
-
-    /// The name in the statistics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hit => "hit",
-            Self::Stale => "stale",
-            Self::Miss => "miss",
-            Self::Coalesced => "coalesced",
-            Self::Shared => "shared",
-            Self::Refused => "refused",
-            Self::Untouched => "untouched",
-        }
-    }
-}
-
 impl Flow {
     /// A worker's flow, knowing nothing yet. `seed` spreads its waits from those of others.
     pub fn new(config: Arc<Config>, seed: u64, now: Now) -> Self {
@@ -158,6 +85,7 @@ impl Flow {
             routes: routes.collect(),
             cache: Cache::new(limits),
             pending: Pending::new(limits, patience_ms),
+            bodies: Bodies::new(limits.waiting_requests),
             sent: Sent::new(),
             breaker: Breaker::new(patience_ms, jitter.draw()),
             schedule: Schedule::new(limits.cached_tokens),
@@ -205,10 +133,13 @@ impl Flow {
                 let verdict =
                     self.decide(host, arrival, (&route, index), &reading, headers, now).unwrap_or_else(refuse);
                 // Writing the issued credential over the native one is the removal; in all other cases it is removed here.
-                let overwritten =
-                    matches!(verdict, Verdict::Forward(_)) && route.subject_header() == route.injected_header();
-                if !overwritten && let Some(name) = reading.subject_header_name() {
+                let writes = matches!(verdict, Verdict::Forward(_));
+                if let Some(name) = reading.subject_header_name().filter(|name| !(writes && overwrites(&route, name))) {
                     reading.edits.push(Edit::Remove(name));
+                }
+                if writes && depends_on_headers(&route) {
+                    let written = |edit: &Edit<'_>| matches!(edit, Edit::Remove(name) if overwrites(&route, name));
+                    reading.edits.retain(|edit| !written(edit));
                 }
                 Step { edits: reading.edits, verdict }
             }
@@ -228,102 +159,6 @@ impl Flow {
         }
     }
 
-    fn decide(
-        &mut self,
-        host: &mut dyn Host,
-        arrival: Arrival<'_>,
-        (route, index): (&Arc<ExchangeRoute>, usize),
-        reading: &Reading<'_>,
-        headers: &Headers<'_>,
-        now: Now,
-    ) -> Result<Verdict, Rc<Refusal>> {
-        reading.refuse_tunnels()?;
-        let certificate;
-        let subject = match (route.subject_header(), route.trusted_hop()) {
-            (Some(header), _) => Subject::Token(reading.subject_token(headers, route.subject(), header)?),
-            (None, Some(hop)) => {
-                let peer = arrival.connection.uri();
-                Subject::Certificate(forwarded_certificate::read(headers, hop, peer.as_deref())?)
-            }
-            (None, None) => {
-                certificate = arrival.connection.certificate().unwrap_or_default();
-                Subject::Certificate(&certificate)
-            }
-        };
-        let probe = Probe::new(route.facts(), subject).ok_or_else(request::uncertified)?;
-        let stream = arrival.stream;
-        let forward = |issued, outcome| Verdict::Forward(Forward { route: Arc::clone(route), index, issued, outcome });
-        match self.cache.look_up(probe, now) {
-            Known::Issued(_, entry, ticket) => {
-                check(&entry.issued, reading.method, reading.path.as_str())?;
-                entry.used = true;
-                let (issued, planned) = (Rc::clone(&entry.issued), entry.planned);
-                let outcome = if entry.failures > 0 { Outcome::Stale } else { Outcome::Hit };
-                self.sent.note(stream, ticket);
-                if !planned {
-                    self.plan_again(ticket, now);
-                }
-                return Ok(forward(issued, outcome));
-            }
-            Known::Refused(refusal) => return Err(refusal),
-            Known::Nothing => {}
-        }
-        if let (Subject::Token(token), Some(header)) = (subject, route.subject_header()) {
-            check_form(token, header, route.facts().subject_token_type)?;
-        }
-        if !self.pending.has(&probe)
-            && let Some(shared) = self.shared.as_ref().filter(|_| matches!(subject, Subject::Token(_)))
-        {
-            let key = probe.to_key();
-            match shared.find(host, &key, now) {
-                Found::Issued { issued, asked, until } => {
-                    if let Some((issued, ticket)) = self.adopt(route, key, issued, asked, until, now) {
-                        check(&issued, reading.method, reading.path.as_str())?;
-                        self.mark_used(ticket);
-                        self.note_sent(stream, ticket);
-                        return Ok(forward(issued, Outcome::Shared));
-                    }
-                }
-                Found::Refused { refusal, until } => {
-                    let refusal = Rc::new(self.spread(refusal));
-                    self.cache.keep_refusal(key, Rc::clone(&refusal), until, now);
-                    return Err(refusal);
-                }
-                Found::Nothing => {}
-            }
-        }
-        self.park(arrival, (route, index), probe, reading, now)
-    }
-
-    /// Has a request wait for its credential, if its source may ask for one more.
-    fn park(
-        &mut self,
-        arrival: Arrival<'_>,
-        (route, index): (&Arc<ExchangeRoute>, usize),
-        probe: Probe<'_>,
-        reading: &Reading<'_>,
-        now: Now,
-    ) -> Result<Verdict, Rc<Refusal>> {
-        let (method, path) = (reading.method.to_owned(), reading.path.as_str().to_owned());
-        let waiter = Waiter { stream: arrival.stream, method, path, first: false };
-        let source = if self.pending.has(&probe) { None } else { Some(Source::read(&arrival.connection.source())) };
-        if let Some(source) = &source {
-            self.sources.admit(source, now).map_err(limited)?;
-        }
-        let traceparent = reading.traceparent.map(str::to_owned);
-        let purpose = Purpose::Miss(source.clone().unwrap_or_default());
-        let open = || Opening { route: Arc::clone(route), index, traceparent, purpose };
-        match self.pending.join(probe, waiter, open, now) {
-            Ok(joined) => {
-                if let (Joined::First, Some(source)) = (joined, &source) {
-                    self.sources.started(source, now);
-                }
-                Ok(Verdict::Park { start: joined == Joined::First })
-            }
-            Err(Full) => Err(Rc::new(Refusal::new(Reason::FilterOverloaded))),
-        }
-    }
-
     fn note_sent(&mut self, stream: u32, ticket: Option<Ticket>) {
         if let Some(ticket) = ticket {
             self.sent.note(stream, ticket);
@@ -336,9 +171,9 @@ impl Flow {
         }
     }
 
-    /// Whether the stream's request waits.
+    /// Whether the stream's request waits, for its credential or its body.
     pub fn is_waiting(&self, stream: u32) -> bool {
-        self.pending.is_waiting(stream)
+        self.pending.is_waiting(stream) || self.bodies.is_held(stream)
     }
 
     /// How many issued tokens are held.
@@ -350,18 +185,6 @@ impl Flow {
     pub fn config(&self) -> &Arc<Config> {
         &self.config
     }
-}
-
-fn check(issued: &Issued, method: &str, path: &str) -> Result<(), Rc<Refusal>> {
-    constraint::check(&issued.constraints, RequestFacts { method, path }).map_err(|reason| {
-        let got = if reason == Reason::MethodRefused { method } else { path.split('?').next().unwrap_or_default() };
-        Rc::new(Refusal::new(reason).got(got))
-    })
-}
-
-fn limited(limited: Limited) -> Rc<Refusal> {
-    let seconds = limited.retry_after_ms.div_ceil(1000).max(1);
-    Rc::new(Refusal::new(Reason::SourceLimited).claim("source").got(limited.limit.name()).retry_after(seconds))
 }
 
 /// How much later than the call's own timeout a wait ends: then the answer will not come at all.

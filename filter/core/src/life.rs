@@ -1,7 +1,8 @@
 //! How long an issued token is sent, and when it is renewed: arithmetic on what the STS said and what the route wants.
 //!
 //! INVARIANT: a life only shrinks. It is counted from the moment the exchange was **asked for** (the STS counts from a later
-//! one), it ends with the subject token's own, and margins only take from it.
+//! one), it ends with the subject token's own, and margins only take from it. A credential that the STS lends for less than it
+//! lives may be lent again and live on, but never beyond its own end, and that end only shrinks.
 
 use serde::Deserialize;
 use serde_json::Number;
@@ -116,6 +117,8 @@ pub struct Terms {
     pub expires_in_s: u64,
     /// `exp` of the subject token, in seconds since the Unix epoch, where it can be read: see [`subject_exp`].
     pub subject_exp: Option<u64>,
+    /// When the credential itself ends at its provider, where it is lent: the soonest end that was ever said of it.
+    pub lent_until: Option<Deadline>,
     pub came: Came,
 }
 
@@ -128,6 +131,8 @@ pub enum Came {
     Renewed,
     /// It is the one that was held already, until this moment. That the STS says it once more does not make it live longer.
     Same { until: Deadline },
+    /// It is the one that was held already, and it is lent once more.
+    Again,
 }
 
 /// The life of a token that may be sent.
@@ -148,6 +153,8 @@ pub enum NoLife {
     Zero,
     #[error("the subject token ended before the token could be used")]
     SubjectEnded,
+    #[error("the credential had ended before it was lent again")]
+    LentEnded,
     #[error("the token had ended when it arrived")]
     Ended,
 }
@@ -163,20 +170,27 @@ impl Life {
     pub fn new(terms: Terms, upkeep: Upkeep, now: Now, entropy: u64) -> Result<Self, NoLife> {
         let said = terms.expires_in_s.saturating_mul(1000);
         let subject = terms.subject_exp.map(|exp| exp.saturating_mul(1000).saturating_sub(terms.asked.unix_ms));
-        let life_ms = said.min(subject.unwrap_or(u64::MAX));
-        let plan = upkeep.plan(life_ms).ok_or(if said == 0 { NoLife::Zero } else { NoLife::SubjectEnded })?;
+        let lent = terms.lent_until.map(|end| end.left_ms(terms.asked));
+        let life_ms = said.min(subject.unwrap_or(u64::MAX)).min(lent.unwrap_or(u64::MAX));
+        let plan = upkeep.plan(life_ms).ok_or(match (said, lent) {
+            (0, _) => NoLife::Zero,
+            (_, Some(0)) => NoLife::LentEnded,
+            _ => NoLife::SubjectEnded,
+        })?;
         let end = terms.asked.after(plan.usable_ms);
         let (usable_until, planned) = match terms.came {
             Came::First => (end, Some(plan.first_refresh_ms())),
-            Came::Renewed => (end, Some((plan.earliest_refresh_ms, plan.latest_refresh_ms))),
+            Came::Renewed | Came::Again => (end, Some((plan.earliest_refresh_ms, plan.latest_refresh_ms))),
             Came::Same { until } => (end.or_sooner(until), None),
         };
         if usable_until.passed(now) {
             return Err(NoLife::Ended);
         }
+        // Of a credential that is lent again and again there is less left each time.
+        let least_wait_ms = if terms.came == Came::Again { LEAST_WAIT_MS } else { 1 };
         let refresh_at = planned
             .map(|(earliest, latest)| terms.asked.after(between(entropy, earliest, latest)))
-            .filter(|planned| !planned.passed(now))
+            .filter(|planned| planned.left_ms(now) >= least_wait_ms)
             .or_else(|| half_way(usable_until, now, u64::MAX, LEAST_WAIT_MS));
         Ok(Self { usable_until, refresh_at, interval_ms: plan.interval_ms() })
     }

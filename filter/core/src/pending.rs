@@ -310,6 +310,13 @@ impl Pending {
         ended
     }
 
+    /// The stream's request waits no more: it was answered otherwise, or has gone.
+    pub fn leave(&mut self, stream: u32) {
+        let Some(id) = self.by_stream.remove(&stream) else { return };
+        let waiter = self.exchanges.get_mut(&id).and_then(|exchange| exchange.waiters.remove(&stream));
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(waiter.as_ref().map_or(0, size));
+    }
+
     /// Whether the stream's request waits.
     pub fn is_waiting(&self, stream: u32) -> bool {
         self.by_stream.contains_key(&stream)

@@ -1,8 +1,8 @@
 //! What an STS's answer becomes: a credential that may be written, or a refusal.
 
-use std::rc::Rc;
-
 use token::{
+    aws_keys::AwsKeys,
+    constraint::Constraint,
     message::{ErrorResponse, ExchangeResponse},
     reason::Reason,
     secret::Secret,
@@ -10,9 +10,11 @@ use token::{
 };
 
 use crate::{
-    cache::Issued,
     config::{ExchangeRoute, Injection},
+    issued::Credential,
     refusal::Refusal,
+    sas,
+    sigv4::SigningKeys,
 };
 
 /// An answer as the host got it.
@@ -25,11 +27,15 @@ pub struct Answer<'a> {
     pub body: &'a [u8],
 }
 
-/// A credential, and how many seconds it lives from the moment of the answer.
+/// A credential that the route can use, and for how long.
 #[derive(Debug)]
 pub struct Accepted {
-    pub issued: Rc<Issued>,
+    pub credential: Credential,
+    pub constraints: Vec<Constraint>,
+    /// Seconds, from the moment of the answer.
     pub expires_in: u64,
+    /// Seconds that the credential itself lives, where it is lent for less.
+    pub credential_expires_in: Option<u64>,
 }
 
 /// What kind of answer it was, for the statistics.
@@ -71,12 +77,20 @@ pub fn judge(answer: Answer<'_>, route: &ExchangeRoute, subject: &Secret) -> Res
         return Err(refused(status, answer));
     }
     let response = ExchangeResponse::from_json(answer.body).map_err(|error| invalid(&error.to_string()))?;
-    let header_value = injected(&response, route).map_err(invalid)?;
-    if response.access_token == *subject {
+    let credential = credential(&response, route).map_err(invalid)?;
+    let repeats_subject = match &credential {
+        Credential::Header(_) | Credential::AzureSas(_) => response.access_token == *subject,
+        Credential::AwsKeys(keys) => keys.session_token() == subject || keys.keys().secret_access_key == *subject,
+    };
+    if repeats_subject {
         return Err(invalid("the answer holds the native token"));
     }
-    let issued = Issued { header_value, constraints: response.authorization_details };
-    Ok(Accepted { issued: Rc::new(issued), expires_in: response.expires_in })
+    Ok(Accepted {
+        credential,
+        constraints: response.authorization_details,
+        expires_in: response.expires_in,
+        credential_expires_in: response.credential_expires_in,
+    })
 }
 
 /// How an answer counts, by what was made of it.
@@ -88,25 +102,43 @@ pub fn call_result<T>(judged: &Result<T, Refusal>) -> CallResult {
     }
 }
 
-/// The header value, if what was issued is what the route can inject (RFC 8693, section 2.2.1).
-fn injected(response: &ExchangeResponse, route: &ExchangeRoute) -> Result<Secret, &'static str> {
-    let Injection::Header { scheme, .. } = route.inject() else { return Err("not a header") };
+/// The credential, if what was issued is what the route can use (RFC 8693, section 2.2.1).
+fn credential(response: &ExchangeResponse, route: &ExchangeRoute) -> Result<Credential, &'static str> {
     let issued = TokenType::from_urn(&response.issued_token_type);
-    if !matches!(issued, Some(TokenType::AccessToken | TokenType::Jwt))
-        && issued != Some(route.facts().requested_token_type)
-    {
+    let asked = route.facts().requested_token_type;
+    let header_token = |kind| matches!(kind, Some(TokenType::AccessToken | TokenType::Jwt));
+    let fits = issued == Some(asked) || TokenType::HEADER_TOKENS.contains(&asked) && header_token(issued);
+    if !fits {
         return Err("`issued_token_type` is not one this route can inject");
     }
-    // `N_A`: the token is no access token and is used as the agreement says, which here is the route's setting.
-    if !response.token_type.eq_ignore_ascii_case("Bearer") && !response.token_type.eq_ignore_ascii_case("N_A") {
+    let is_of = |types: &[&str]| types.iter().any(|kind| response.token_type.eq_ignore_ascii_case(kind));
+    let token_types: &[&str] = match route.inject() {
+        // A token that is bound to a key is of no use without a proof, and a proof of none with another token.
+        Injection::Header { scheme: Some(scheme), .. } if scheme.eq_ignore_ascii_case(DPOP) => &[DPOP],
+        // `N_A`: the token is no access token and is used as the agreement says, which here is the route's setting.
+        Injection::Header { .. } => &["Bearer", "N_A"],
+        Injection::AzureSas | Injection::SigV4(_) => &["N_A"],
+    };
+    if !is_of(token_types) {
         return Err("`token_type` is not one this route can inject");
     }
     let token = response.access_token.expose();
-    Ok(match scheme {
-        Some(scheme) => Secret::new(format!("{scheme} {token}")),
-        None => response.access_token.clone(),
+    Ok(match route.inject() {
+        Injection::Header { scheme: Some(scheme), .. } => Credential::Header(Secret::new(format!("{scheme} {token}"))),
+        Injection::Header { scheme: None, .. } => Credential::Header(response.access_token.clone()),
+        Injection::AzureSas => {
+            sas::check(token)?;
+            Credential::AzureSas(response.access_token.clone())
+        }
+        Injection::SigV4(_) => {
+            let keys = AwsKeys::from_token(token).ok_or("`access_token` holds no AWS keys")?;
+            Credential::AwsKeys(SigningKeys::new(keys))
+        }
     })
 }
+
+/// The type of tokens that are bound to a key, and their scheme (RFC 9449, section 5).
+const DPOP: &str = "DPoP";
 
 fn refused(status: u16, answer: Answer<'_>) -> Refusal {
     let Ok(error) = serde_json::from_slice::<ErrorResponse>(answer.body) else {

@@ -24,6 +24,8 @@ pub enum Edit<'h> {
 /// What one reading of the headers found.
 pub struct Reading<'h> {
     pub method: &'h str,
+    /// Path and query as the client has sent them.
+    pub sent_path: &'h str,
     /// As it will be sent: without the credentials of its query.
     pub path: Path<'h>,
     /// As sent, if it has the form of the W3C recommendation.
@@ -55,6 +57,7 @@ impl<'h> Reading<'h> {
     pub fn new(headers: &Headers<'h>, route: &ExchangeRoute) -> Self {
         let mut reading = Self {
             method: "",
+            sent_path: "",
             path: Path::AsSent(""),
             traceparent: None,
             edits: Vec::new(),
@@ -73,6 +76,7 @@ impl<'h> Reading<'h> {
             ":method" => self.method = text(value),
             ":path" => {
                 let path = text(value);
+                self.sent_path = path;
                 self.path = match query::without_credentials(path) {
                     None => Path::AsSent(path),
                     Some(edited) => {

@@ -29,10 +29,8 @@
 //!
 //! What an answer costs whoever has the same native token is nothing new: they could ask the STS themselves.
 
-use token::secret::Secret;
-
 use crate::{
-    cache::Issued,
+    issued::{Credential, Issued},
     key::Key,
     refusal::Refusal,
     time::{Deadline, Now},
@@ -156,13 +154,13 @@ impl Shared {
         self.find_newer(host, key, &KeyDigest::of(key), None, now)
     }
 
-    /// Drops the token of `key`: with `sent` only if that header value is the one that is shared, else whichever it is. A
+    /// Drops the token of `key`: with `sent` only if that credential is the one that is shared, else whichever it is. A
     /// fetch in flight for the key then loses. With `sent` and another token, or none, nothing changes: somebody has done it
     /// before, and a storm of 401s must not become a storm of exchanges.
-    pub fn invalidate(&self, host: &mut dyn Host, key: &Key, sent: Option<&Secret>, now: Now) {
+    pub fn invalidate(&self, host: &mut dyn Host, key: &Key, sent: Option<&Credential>, now: Now) {
         let digest = KeyDigest::of(key);
         if let Some(sent) = sent
-            && !self.tokens.holds(host, key, &digest, sent, now)
+            && !self.holds(host, key, &digest, sent, now)
         {
             return;
         }

@@ -104,10 +104,10 @@ pub fn set_tick_period(period_ms: u32) -> Result<(), Status> {
     Status::check(unsafe { proxy_set_tick_period_milliseconds(period_ms) })
 }
 
-/// At most `most` bytes from the beginning of a buffer.
-pub fn buffer(buffer: Buffer, most: usize) -> Result<HostBytes, Status> {
+/// At most `most` bytes of a buffer, from the byte `start` on.
+pub fn buffer(buffer: Buffer, start: usize, most: usize) -> Result<HostBytes, Status> {
     // SAFETY: see `answer`.
-    answer(|data, size| unsafe { proxy_get_buffer_bytes(buffer as u32, 0, most, data, size) })
+    answer(|data, size| unsafe { proxy_get_buffer_bytes(buffer as u32, start, most, data, size) })
 }
 
 /// A whole header list, in the ABI's form: see [`crate::host::pairs`].

@@ -52,13 +52,13 @@ extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_headers(stream: u32, _headers: usize, _end_of_stream: u32) -> Action {
-    stream::on_request_headers(stream)
+extern "C" fn proxy_on_request_headers(stream: u32, _headers: usize, end_of_stream: u32) -> Action {
+    stream::on_request_headers(stream, end_of_stream == 0)
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_body(stream: u32, _size: usize, _end_of_stream: u32) -> Action {
-    stream::on_request_body(stream)
+extern "C" fn proxy_on_request_body(stream: u32, size: usize, end_of_stream: u32) -> Action {
+    stream::on_request_body(stream, size, end_of_stream != 0)
 }
 
 #[unsafe(no_mangle)]

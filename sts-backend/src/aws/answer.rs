@@ -22,21 +22,35 @@ pub fn text<'e>(element: &'e Element, name: &str) -> Option<&'e Zeroizing<String
     (leaf.children.is_empty() && !leaf.text.is_empty()).then_some(&leaf.text)
 }
 
-/// The code in a bad answer, such as `SignatureDoesNotMatch`. Its message is not read: it may repeat what was signed.
-pub fn error_code(body: &[u8]) -> Option<String> {
+/// What a bad answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its code, such as `SignatureDoesNotMatch`.
+    pub code: String,
+    /// Whether it blames a key set that AWS could not fetch. Nothing else of its message is kept: it may repeat what was sent.
+    pub keys_out_of_reach: bool,
+}
+
+/// The message of the one failure whose code does not tell what happened.
+const KEYS_OUT_OF_REACH: &str = "Couldn't retrieve verification key";
+
+/// What `body` says went wrong; nothing where it is no error of AWS's.
+pub fn failure(body: &[u8]) -> Option<Failure> {
     let root = xml::parse(body).filter(|root| root.name == "ErrorResponse")?;
-    let code = text(root.only("Error")?, "Code")?.to_string();
+    let error = root.only("Error")?;
+    let code = text(error, "Code")?.to_string();
     let plain = code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:".contains(&byte));
-    plain.then_some(code)
+    let keys_out_of_reach = text(error, "Message").is_some_and(|message| message.starts_with(KEYS_OUT_OF_REACH));
+    plain.then_some(Failure { code, keys_out_of_reach })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn error(code: &str) -> String {
+    fn error(code: &str, message: &str) -> String {
         format!(
-            "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code><Message>m</Message>\
+            "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message>\
              </Error><RequestId>r</RequestId></ErrorResponse>"
         )
     }
@@ -54,9 +68,18 @@ mod tests {
 
     #[test]
     fn an_error_has_a_code_and_nothing_else_is_one() {
-        assert_eq!(error_code(error("ExpiredToken").as_bytes()).as_deref(), Some("ExpiredToken"));
-        for body in [error(""), error("a b"), error(&"a".repeat(65)), "<Error/>".into(), String::new()] {
-            assert_eq!(error_code(body.as_bytes()), None, "{body}");
+        let code = |body: String| failure(body.as_bytes()).map(|failure| failure.code);
+        assert_eq!(code(error("ExpiredToken", "m")).as_deref(), Some("ExpiredToken"));
+        for body in [error("", "m"), error("a b", "m"), error(&"a".repeat(65), "m"), "<Error/>".into(), String::new()] {
+            assert_eq!(code(body.clone()), None, "{body}");
         }
+    }
+
+    #[test]
+    fn of_a_message_only_one_fact_is_kept() {
+        let told = |message| failure(error("InvalidIdentityToken", message).as_bytes()).unwrap().keys_out_of_reach;
+        assert!(told("Couldn't retrieve verification key from your identity provider,  please reference the docs"));
+        assert!(!told("Incorrect token audience"));
+        assert!(!told("No provider: Couldn't retrieve verification key"));
     }
 }

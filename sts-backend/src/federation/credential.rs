@@ -8,7 +8,8 @@ pub struct Credential {
     pub kind: CredentialKind,
     /// When it ends, in seconds since the epoch.
     pub expires_at: u64,
-    /// `jti` of the assertion it was given for.
+    /// Its own name: `jti` of the assertion that it was given for, or a new one where it was made here, by a key that had been
+    /// given before.
     pub jti: String,
     /// By what the provider's own record names it, where it is no secret: AWS's access key id, a correlation id.
     pub provider_reference: Option<String>,

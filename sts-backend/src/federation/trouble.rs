@@ -24,6 +24,11 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Of an order that nothing can be made of, whatever the provider would say.
+    pub fn unfit(help: &'static str) -> Self {
+        Self::Refused { code: "an order that does not fit".to_owned(), help }
+    }
+
     /// Whether the same call may be made again at once, or a moment later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Throttled { .. } | Self::NotYet { .. })

@@ -29,6 +29,8 @@ pub struct FakeIssuer {
 #[derive(Default)]
 struct Shared {
     documents: Mutex<HashMap<String, Document>>,
+    /// They go before documents.
+    deciders: Mutex<HashMap<String, Arc<Decider>>>,
     asked: Mutex<HashMap<String, Vec<Asked>>>,
     /// Where set, an answer needs a permit.
     gate: Mutex<Option<Arc<Semaphore>>>,
@@ -38,9 +40,13 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub method: http::Method,
+    pub query: Option<String>,
     pub headers: http::HeaderMap,
     pub body: Bytes,
 }
+
+/// What is answered to a request, by what it says.
+type Decider = dyn Fn(&Asked) -> (StatusCode, String) + Send + Sync;
 
 #[derive(Clone)]
 struct Document {
@@ -108,6 +114,11 @@ impl FakeIssuer {
         self.shared.documents.lock().unwrap().insert(path.to_owned(), document);
     }
 
+    /// Has `decide` say what is served at `path` from now on.
+    pub fn serve_by(&self, path: &str, decide: impl Fn(&Asked) -> (StatusCode, String) + Send + Sync + 'static) {
+        self.shared.deciders.lock().unwrap().insert(path.to_owned(), Arc::new(decide));
+    }
+
     /// How often `path` was asked for.
     pub fn hits(&self, path: &str) -> usize {
         self.asked(path).len()
@@ -139,7 +150,8 @@ async fn serve(acceptor: tokio_rustls::TlsAcceptor, connection: tokio::net::TcpS
         async move {
             let (head, body) = request.into_parts();
             let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-            let asked = Asked { method: head.method, headers: head.headers, body };
+            let query = head.uri.query().map(str::to_owned);
+            let asked = Asked { method: head.method, query, headers: head.headers, body };
             Ok::<_, Infallible>(answer(&shared, head.uri.path(), asked).await)
         }
     });
@@ -147,12 +159,17 @@ async fn serve(acceptor: tokio_rustls::TlsAcceptor, connection: tokio::net::TcpS
 }
 
 async fn answer(shared: &Shared, path: &str, asked: Asked) -> Response<Full<Bytes>> {
+    let decider = shared.deciders.lock().unwrap().get(path).cloned();
+    let decided = decider.map(|decide| decide(&asked));
     shared.asked.lock().unwrap().entry(path.to_owned()).or_default().push(asked);
     let gate = shared.gate.lock().unwrap().clone();
     if let Some(gate) = gate {
         gate.acquire().await.unwrap().forget();
     }
-    let document = shared.documents.lock().unwrap().get(path).cloned();
+    let document = match decided {
+        Some((status, body)) => Some(Document { status, headers: Vec::new(), body }),
+        None => shared.documents.lock().unwrap().get(path).cloned(),
+    };
     let document =
         document.unwrap_or(Document { status: StatusCode::NOT_FOUND, headers: Vec::new(), body: String::new() });
     let mut response = Response::builder().status(document.status);

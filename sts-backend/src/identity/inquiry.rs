@@ -185,7 +185,7 @@ impl<A: Clone> Inquiry<A> {
 }
 
 /// Whether a media type is JSON, whatever its parameters (RFC 9110, section 8.3.1: names are compared without case).
-fn is_json(media_type: &str) -> bool {
+pub fn is_json(media_type: &str) -> bool {
     media_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 

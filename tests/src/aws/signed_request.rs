@@ -8,7 +8,7 @@ use time::{OffsetDateTime, PrimitiveDateTime, format_description::BorrowedFormat
 use super::{
     REGION,
     principal::Principal,
-    sigv4::{Scope, Signable},
+    sigv4::{Scope, Signable, hash},
 };
 use crate::clock;
 
@@ -74,7 +74,13 @@ impl SignedRequest {
         if self.sign_audience {
             headers.push(named.clone());
         }
-        let request = Signable { method: "POST".into(), query: query.into(), headers, body: body.into() };
+        let request = Signable {
+            method: "POST".into(),
+            path: "/".into(),
+            query: query.into(),
+            headers,
+            payload: hash(body.as_bytes()),
+        };
         let secret_key = self.secret_key.unwrap_or(self.principal.secret_key);
         let signature = request.signature(secret_key, Scope { date: &date, region: &self.region, service: "sts" });
         let authorization = format!(

@@ -4,22 +4,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::{
     Json, Router,
-    body::Bytes,
     extract::{RawQuery, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 
 use super::{
     principal::Principal,
-    signed_request::epoch,
-    sigv4::{Scope, Signable},
+    signature::{Claimed, Fault, Wanted},
+    sigv4::hash,
 };
-use crate::clock;
-
-/// How far a request's date may be from AWS's clock, in seconds.
-const WINDOW: i64 = 900;
+use crate::{asked::Asked, clock};
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
@@ -46,7 +42,7 @@ pub fn router() -> Router {
         .with_state(Shared::default())
 }
 
-async fn answer(State(state): State<Shared>, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(State(state): State<Shared>, asked: Asked) -> Response {
     let (outage, throttle, now) = {
         let mut state = lock(&state);
         state.requests += 1;
@@ -58,12 +54,10 @@ async fn answer(State(state): State<Shared>, RawQuery(query): RawQuery, headers:
     if throttle {
         return wrong((400, "Throttling"));
     }
-    let query = query.unwrap_or_default();
-    let identified = identify(&query, &headers, &body, now);
-    let asked = if query.is_empty() { String::from_utf8_lossy(&body).into_owned() } else { query };
-    match identified {
+    let question = if asked.query.is_empty() { &asked.body } else { asked.query.as_bytes() };
+    match identify(&asked, now) {
         Err(refused) => wrong(refused),
-        Ok(_) if !is_the_question(&asked) => wrong((400, "InvalidAction")),
+        Ok(_) if !is_the_question(question) => wrong((400, "InvalidAction")),
         Ok(principal) => xml(
             200,
             &format!(
@@ -77,54 +71,35 @@ async fn answer(State(state): State<Shared>, RawQuery(query): RawQuery, headers:
     }
 }
 
-fn identify(query: &str, headers: &HeaderMap, body: &[u8], now: i64) -> Result<Principal, Wrong> {
-    const UNREADABLE: Wrong = (400, "IncompleteSignature");
-    const UNCONFIRMED: Wrong = (403, "SignatureDoesNotMatch");
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let authorization = text("authorization").ok_or((403, "MissingAuthenticationToken"))?;
-    let parts = authorization.strip_prefix("AWS4-HMAC-SHA256 ").ok_or(UNREADABLE)?;
-    let part = |name: &str| {
-        let value = parts.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
-        value.ok_or(UNREADABLE)
+fn identify(asked: &Asked, now: i64) -> Result<Principal, Wrong> {
+    let claimed = Claimed::read(asked).map_err(|fault| code(&fault))?;
+    let principal = Principal::of_key(claimed.access_key).ok_or((403, "InvalidClientTokenId"))?;
+    let host = asked.header("host").unwrap_or_default();
+    let region = if host == "sts.amazonaws.com" { "us-east-1" } else { between(host, "sts.", ".amazonaws.com") };
+    let payload = hash(&asked.body);
+    let wanted = Wanted {
+        secret_key: principal.secret_key,
+        session_token: principal.session_token,
+        region,
+        service: "sts",
+        payload: &payload,
     };
-    let scope: Vec<_> = part("Credential")?.split('/').collect();
-    let [access_key, day, region, service, "aws4_request"] = *scope.as_slice() else { return Err(UNREADABLE) };
-    let (signed, signature) = (part("SignedHeaders")?.split(';').collect::<Vec<_>>(), part("Signature")?);
-
-    let principal = Principal::of_key(access_key).ok_or((403, "InvalidClientTokenId"))?;
-    if text("x-amz-security-token") != principal.session_token {
-        return Err((403, "InvalidClientTokenId"));
-    }
-    let date = text("x-amz-date").ok_or(UNREADABLE)?;
-    let host = text("host").ok_or(UNREADABLE)?;
-    let of_region = if host == "sts.amazonaws.com" { "us-east-1" } else { between(host, "sts.", ".amazonaws.com") };
-    if (now - epoch(date).ok_or(UNREADABLE)?).abs() > WINDOW
-        || !date.starts_with(day)
-        || region != of_region
-        || service != "sts"
-    {
-        return Err(UNCONFIRMED);
-    }
-    let amazons = headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("x-amz-"));
-    if !["host"].into_iter().chain(amazons).all(|name| signed.contains(&name)) {
-        return Err(UNCONFIRMED);
-    }
-    let headers: Option<Vec<_>> =
-        signed.iter().map(|name| Some(((*name).to_owned(), text(name)?.to_owned()))).collect();
-    let request = Signable {
-        method: Method::POST.to_string(),
-        query: query.to_owned(),
-        headers: headers.ok_or(UNCONFIRMED)?,
-        body: body.to_vec(),
-    };
-    if request.signature(principal.secret_key, Scope { date, region, service }) != signature {
-        return Err(UNCONFIRMED);
-    }
+    claimed.check(asked, wanted, now).map_err(|fault| code(&fault))?;
     if principal.expired { Err((403, "ExpiredToken")) } else { Ok(principal) }
 }
 
-fn is_the_question(parameters: &str) -> bool {
-    let mut parameters: Vec<_> = form_urlencoded::parse(parameters.as_bytes()).collect();
+/// As the STS says it.
+fn code(fault: &Fault) -> Wrong {
+    match fault {
+        Fault::Absent => (403, "MissingAuthenticationToken"),
+        Fault::Twice | Fault::Unreadable(_) => (400, "IncompleteSignature"),
+        Fault::SessionToken => (403, "InvalidClientTokenId"),
+        Fault::Scope(_) | Fault::Skewed | Fault::Unsigned(_) | Fault::Mismatch => (403, "SignatureDoesNotMatch"),
+    }
+}
+
+fn is_the_question(parameters: &[u8]) -> bool {
+    let mut parameters: Vec<_> = form_urlencoded::parse(parameters).collect();
     parameters.sort_unstable();
     let wanted = [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
     parameters.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).eq(wanted)

@@ -11,7 +11,10 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{StandIns, Topology};
+use super::{
+    StandIns, Topology,
+    cloud_routes::{self, CloudRoute},
+};
 use crate::{
     Result,
     artefact::{self, Progress},
@@ -20,6 +23,7 @@ use crate::{
     clouds::Clouds,
     edge::{Edge, Start},
     envoy,
+    federation::{self, Federation},
     pki::Pki,
     port::Port,
     stand_in::Child,
@@ -44,6 +48,8 @@ pub struct Plan {
     destination_edits: Vec<Edit>,
     sts_edits: Vec<Edit>,
     policy: Option<String>,
+    policy_additions: String,
+    federation: Option<federation::Setup>,
     children: Option<PathBuf>,
     edge_port: Option<Port>,
     sts_ports: [Option<Port>; 2],
@@ -63,6 +69,8 @@ impl Default for Plan {
             destination_edits: Vec::new(),
             sts_edits: Vec::new(),
             policy: None,
+            policy_additions: String::new(),
+            federation: None,
             children: None,
             edge_port: None,
             sts_ports: [None, None],
@@ -141,6 +149,27 @@ impl Plan {
         self
     }
 
+    /// Adds destinations in clouds, and providers for the STS to open them with. A setup of the clouds themselves replaces the
+    /// usual one.
+    #[must_use]
+    pub fn clouds(mut self, setup: Option<federation::Setup>, providers: Vec<Value>, routes: Vec<CloudRoute>) -> Self {
+        self.policy_additions.extend(routes.iter().map(CloudRoute::policy));
+        self.federation = Some(setup.unwrap_or_else(|| federation::Setup::trusting(ISSUER)));
+        let (of_edge, of_plugin) = (routes.clone(), routes.clone());
+        self.egress(move |egress| of_edge.iter().for_each(|route| route.add_route(egress)))
+            .plugin(move |plugin| of_plugin.iter().for_each(|route| route.add_exchange(plugin)))
+            .sts(move |sts| {
+                sts["providers"] = json!(providers);
+                routes.iter().for_each(|route| route.add_target(sts));
+            })
+    }
+
+    /// Adds the usual destinations of every cloud.
+    #[must_use]
+    pub fn usual_clouds(self) -> Self {
+        self.clouds(None, cloud_routes::providers(), CloudRoute::usual())
+    }
+
     /// Runs the stand-ins as children: `program stand-in clouds`, `program stand-in upstream`.
     #[must_use]
     pub fn stand_ins_as_children_of(mut self, program: PathBuf) -> Self {
@@ -174,10 +203,19 @@ impl Plan {
             operations: Port::reserve()?,
         };
         let mut placement = placement(&folder, &stand_ins);
+        let federation = match self.federation {
+            None => None,
+            Some(setup) => {
+                let sts = loopback(ports.no_client_certificate.number());
+                Some(Federation::start(setup, sts, &pki).await?)
+            }
+        };
+        placement.hosts.extend(federation.iter().flat_map(Federation::addresses));
         let filter = artefacts.filter.parent().unwrap_or(&artefacts.filter).to_string_lossy().into_owned();
         placement.folders.push(("/usr/local/lib/cloakroom", filter));
         placement.hosts.insert("sts:8443", loopback(ports.mtls.number()));
-        let config = write_sts_config(&pki, &ports, &placement, self.policy, self.sts_edits)?;
+        let config = write_sts_config(&pki, &ports, &placement, self.sts_edits)?;
+        write_policy(&pki, self.policy, &self.policy_additions)?;
         let sts = Sts::start(&artefacts.cloakroom, &config, &log("sts"), ports, &pki).await?;
 
         let admin = |name: &str| folder.path().join("run").join(format!("{name}-admin.sock"));
@@ -228,7 +266,7 @@ impl Plan {
         })
         .await?;
         let client = Client::new(&pki)?;
-        Ok(Topology { egress, destination, sts, stand_ins, pki, client, natives: Mutex::default(), folder })
+        Ok(Topology { egress, destination, sts, stand_ins, federation, pki, client, natives: Mutex::default(), folder })
     }
 }
 
@@ -251,15 +289,8 @@ fn placement(folder: &TempDir, stand_ins: &StandIns) -> Placement {
     }
 }
 
-fn write_sts_config(
-    pki: &Pki,
-    ports: &Ports,
-    placement: &Placement,
-    policy: Option<String>,
-    edits: Vec<Edit>,
-) -> Result<PathBuf> {
+fn write_sts_config(pki: &Pki, ports: &Ports, placement: &Placement, edits: Vec<Edit>) -> Result<PathBuf> {
     let mut config = Document::read("tests/topology/cloakroom.yaml")?;
-    config.place(placement);
     let listeners = [
         ("mtls", &ports.mtls),
         ("no_client_certificate", &ports.no_client_certificate),
@@ -269,15 +300,22 @@ fn write_sts_config(
         config.0["listeners"][name]["address"] = json!(loopback(port.number()).to_string());
     }
     edits.into_iter().for_each(|edit| edit(&mut config.0));
-    let policy = match policy {
-        Some(text) => text,
-        None => fs::read_to_string(workspace::root().join("tests/topology/policy.cedar"))?,
-    };
-    fs::write(pki.folder().join("policy.cedar"), policy)?;
+    config.place(placement);
     let path = pki.folder().join("cloakroom.yaml");
     config.write(&path)?;
     Ok(path)
 }
+
+fn write_policy(pki: &Pki, policy: Option<String>, additions: &str) -> Result<()> {
+    let policy = match policy {
+        Some(text) => text,
+        None => fs::read_to_string(workspace::root().join("tests/topology/policy.cedar"))?,
+    };
+    Ok(fs::write(pki.folder().join("policy.cedar"), policy + additions)?)
+}
+
+/// As `tests/topology/cloakroom.yaml` has it.
+const ISSUER: &str = "https://sts.cloakroom.test";
 
 fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()

@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
-use token::reason::Reason;
+use token::{reason::Reason, secret::Secret};
 
 use super::*;
-use crate::key::{Subject, tests::facts};
+use crate::{
+    issued::Credential,
+    key::{Subject, tests::facts},
+};
 
 fn at(ms: u64) -> Now {
     Now { unix_ms: 1_800_000_000_000 + ms, steady_ms: ms }
@@ -11,7 +14,8 @@ fn at(ms: u64) -> Now {
 
 fn entry(until_ms: u64) -> Entry {
     let life = Life { usable_until: at(0).after(until_ms), refresh_at: None, interval_ms: 1 };
-    let issued = Rc::new(Issued { header_value: Secret::new("Bearer x"), constraints: Vec::new() });
+    let credential = Credential::Header(Secret::new("Bearer x"));
+    let issued = Rc::new(Issued { credential, constraints: Vec::new(), lent_until: None });
     Entry { issued, asked: at(0), life, used: false, planned: false, failures: 0 }
 }
 

@@ -14,7 +14,7 @@ use super::{
     node::{ConfigError, ROOT, join},
     object::settings,
 };
-use crate::{credential::query, key::RouteFacts};
+use crate::{key::RouteFacts, sas};
 
 /// What is done with the requests of a route.
 #[derive(Clone, Debug)]
@@ -309,7 +309,7 @@ impl ExchangeRoute {
     /// Whether the filter writes a query parameter of this name into requests of the route.
     pub fn writes_parameter(&self, name: &str) -> bool {
         match &self.inject {
-            Injection::AzureSas => query::is_sas(name),
+            Injection::AzureSas => sas::is_parameter(name),
             Injection::Header { .. } | Injection::SigV4(_) => false,
         }
     }

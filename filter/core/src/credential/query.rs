@@ -1,5 +1,7 @@
 //! Credentials in the query: bearer tokens (RFC 6750, section 2.3), pre-signed URLs and keys.
 
+use std::borrow::Cow;
+
 /// Parameters known to carry credentials, in lower case.
 const CARRIERS: &[&str] = &[
     "access_token",
@@ -36,12 +38,18 @@ const CARRIERS: &[&str] = &[
     "x-goog-signedheaders",
 ];
 
-/// The parameters of a shared access signature of Azure Storage ("Create a user delegation SAS", "Create a service SAS",
-/// "Create an account SAS"), in lower case.
-const SAS: &[&str] = &[
-    "epk", "erk", "rscc", "rscd", "rsce", "rscl", "rsct", "saoid", "scid", "sdd", "sduoid", "se", "ses", "si", "sig",
-    "sip", "ske", "skdutid", "skoid", "sks", "skt", "sktid", "skv", "sp", "spk", "spr", "sr", "srh", "srk", "srq",
-    "srt", "ss", "st", "suoid", "sv", "tn",
+/// What a signature in the query consists of (AWS Signature Version 4, "Query parameters"; Version 2, "Query string request
+/// authentication alternative"), in lower case.
+const AWS_SIGNATURE: &[&str] = &[
+    "awsaccesskeyid",
+    "signature",
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-signedheaders",
 ];
 
 /// How Google's API keys begin, sent as `key=`; other parameters of that name are left alone.
@@ -71,15 +79,27 @@ pub fn without_credentials(path: &str) -> Option<String> {
     Some(kept)
 }
 
+/// The names of the parameters in the query of `path`, as a server would read them; those that two servers could read as two
+/// things are left out, and never go on ([`without_credentials`]).
+pub fn names(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let pairs = query.split(['&', ';']).filter(|pair| !pair.is_empty());
+    pairs.filter_map(|pair| {
+        let (name, _) = pair.split_once('=').unwrap_or((pair, ""));
+        if name.contains(['%', '+']) { decoded(name).map(Cow::Owned) } else { Some(Cow::Borrowed(name)) }
+    })
+}
+
+/// The first parameter in the query of `path` that belongs to a signature of AWS's over the request, by its proper name.
+pub fn aws_signature(path: &str) -> Option<&'static str> {
+    let known = |name: &str| AWS_SIGNATURE.iter().find(|parameter| parameter.eq_ignore_ascii_case(name)).copied();
+    names(path).find_map(|name| known(&name))
+}
+
 /// Whether a parameter of this name may be removed, be it for its value.
 pub fn may_be_removed(name: &str) -> bool {
     let google_api_key = name.eq_ignore_ascii_case("key");
     google_api_key || CARRIERS.iter().any(|carrier| carrier.eq_ignore_ascii_case(name))
-}
-
-/// Whether a parameter of this name is one of a shared access signature of Azure Storage.
-pub fn is_sas(name: &str) -> bool {
-    SAS.iter().any(|parameter| parameter.eq_ignore_ascii_case(name))
 }
 
 fn is_credential(pair: &str) -> bool {
@@ -138,6 +158,23 @@ mod tests {
         ] {
             assert_eq!(without_credentials(path).as_deref(), Some(wanted), "{path}");
         }
+    }
+
+    #[test]
+    fn a_signature_in_the_query_is_seen_however_it_is_spelled() {
+        for (path, wanted) in [
+            ("/k?X-Amz-Signature=s", Some("x-amz-signature")),
+            ("/k?list-type=2&x%2Damz%2Dcredential=s", Some("x-amz-credential")),
+            ("/k?AWSAccessKeyId=a&Signature=s&Expires=1", Some("awsaccesskeyid")),
+            ("/k?a=1;Signature=s", Some("signature")),
+            ("/k?x-amz-meta-a=1&signatures=1&response-expires=1", None),
+            ("/x-amz-signature?prefix=x-amz-signature", None),
+            ("/k?%zz=1&&", None),
+            ("/k", None),
+        ] {
+            assert_eq!(aws_signature(path), wanted, "{path}");
+        }
+        assert!(AWS_SIGNATURE.iter().all(|name| CARRIERS.contains(name)), "none of them goes on in any mode");
     }
 
     #[test]

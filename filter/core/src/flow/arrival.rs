@@ -7,6 +7,8 @@ pub struct Arrival<'a> {
     pub stream: u32,
     /// What identifies the route that Envoy chose, if anything does.
     pub route: Option<&'a [u8]>,
+    /// Whether more may follow its headers.
+    pub has_body: bool,
     pub connection: &'a dyn Connection,
 }
 

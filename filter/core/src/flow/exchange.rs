@@ -12,6 +12,7 @@ use crate::{
     breaker::{self, Held},
     cache::Entry,
     config::ExchangeRoute,
+    issued::Issued,
     life::{Came, Life, Terms, Upkeep, subject_exp},
     pending::{Call, Purpose, State},
     refusal::Refusal,
@@ -111,8 +112,10 @@ impl Flow {
             requested_token_type: Some(facts.requested_token_type.urn().to_owned()),
             request_context: serde_json::to_string(&context).ok(),
         };
-        // A renewal wants another token: the one that the STS would repeat is the one that is held.
-        let fresh = matches!(exchange.purpose, Purpose::Renewal(_)) || self.strikes.ask_fresh(&exchange.key);
+        // A renewal wants another token: the one that the STS would repeat is the one that is held. What is lent may be lent again.
+        let lent = self.cache.held(&exchange.key).is_some_and(|(held, _)| held.issued.lent_until.is_some());
+        let renewal = matches!(exchange.purpose, Purpose::Renewal(_));
+        let fresh = renewal && !lent || self.strikes.ask_fresh(&exchange.key);
         Some(Ask { id, request, traceparent: exchange.traceparent.clone(), fresh })
     }
 
@@ -135,10 +138,10 @@ impl Flow {
         let exchange = self.pending.take(id)?;
         let judged = match judged {
             Ok(entry) => {
-                let issued = Rc::clone(&entry.issued);
+                let (issued, until) = (Rc::clone(&entry.issued), entry.life.usable_until);
                 self.strikes.on_issued(&exchange.key);
                 let ticket = self.keep(&exchange.route, exchange.key.clone(), entry, now);
-                Ok((issued, ticket))
+                Ok((issued, until, ticket))
             }
             Err(refusal) => Err(self.refused(&exchange, Rc::new(refusal), now)),
         };
@@ -149,23 +152,25 @@ impl Flow {
     fn entry(&mut self, id: u64, accepted: Accepted, asked: Now, now: Now) -> Result<Entry, Refusal> {
         let invalid = || Refusal::new(Reason::StsReplyInvalid).detail("the token had ended when it arrived");
         let exchange = self.pending.get_mut(id).ok_or_else(invalid)?;
+        let Accepted { credential, constraints, expires_in, credential_expires_in } = accepted;
         let held = self.cache.held(&exchange.key).map(|(entry, _)| entry);
-        let came = match (&exchange.purpose, held) {
-            (_, Some(held)) if held.issued.header_value == accepted.issued.header_value => {
-                Came::Same { until: held.life.usable_until }
+        let held = held.filter(|held| held.issued.credential == credential);
+        let lent_until = credential_expires_in.map(|seconds| asked.after(seconds.saturating_mul(1000)));
+        let (came, lent_until) = match (held, lent_until) {
+            (Some(held), Some(said)) if let Some(known) = held.issued.lent_until => {
+                (Came::Again, Some(said.or_sooner(known)))
             }
-            (Purpose::Renewal(_), _) => Came::Renewed,
-            (Purpose::Miss(_), _) => Came::First,
+            // That it is lent has to be said when it comes, and each time it comes again.
+            (Some(held), _) => (Came::Same { until: held.life.usable_until }, None),
+            (None, said) if matches!(exchange.purpose, Purpose::Renewal(_)) => (Came::Renewed, said),
+            (None, said) => (Came::First, said),
         };
-        let terms = Terms {
-            asked,
-            expires_in_s: accepted.expires_in,
-            subject_exp: subject_exp(exchange.key.subject_token().expose()),
-            came,
-        };
+        let subject_exp = subject_exp(exchange.key.subject_token().expose());
+        let terms = Terms { asked, expires_in_s: expires_in, subject_exp, lent_until, came };
         let life = Life::new(terms, upkeep(&exchange.route, self.config.sts().timeout_ms), now, self.jitter.draw())
             .map_err(|error| Refusal::new(Reason::StsReplyInvalid).detail(&error.to_string()))?;
-        Ok(Entry { issued: accepted.issued, asked, life, used: false, planned: false, failures: 0 })
+        let issued = Rc::new(Issued { credential, constraints, lent_until });
+        Ok(Entry { issued, asked, life, used: false, planned: false, failures: 0 })
     }
 
     /// Tells the other workers. Whether the key was invalidated while the STS was asked.
@@ -213,9 +218,9 @@ impl Flow {
             Found::Issued { issued, asked, until } => {
                 let exchange = self.pending.get_mut(id)?;
                 let (route, key) = (Arc::clone(&exchange.route), exchange.key.clone());
-                if let Some(adopted) = self.adopt(&route, key, issued, asked, until, now) {
+                if let Some((issued, ticket)) = self.adopt(&route, key, issued, asked, until, now) {
                     let exchange = self.pending.take(id)?;
-                    return Some(self.settle(exchange, Ok(adopted), CallResult::Ok, None, now));
+                    return Some(self.settle(exchange, Ok((issued, until, ticket)), CallResult::Ok, None, now));
                 }
                 let refusal = Refusal::new(Reason::StsReplyInvalid).detail("the token had ended when it arrived");
                 let until = self.remembered_until(&refusal, now);

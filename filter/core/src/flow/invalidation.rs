@@ -25,7 +25,7 @@ impl Flow {
         self.schedule.remove(ticket.to_id());
         self.cache.forget(ticket);
         if let Some(shared) = self.shared.as_ref().filter(|_| key.is_shareable()) {
-            shared.invalidate(host, &key, Some(&issued.header_value), now);
+            shared.invalidate(host, &key, Some(&issued.credential), now);
         }
         // What the STS was asked for before this may be the same token. What it is asked for from now on is another.
         if let Some(exchange) = self.pending.of_key(&key)

@@ -7,8 +7,9 @@ use token::reason::Reason;
 use super::{Delivery, Flow, Forward, Outcome, Refused, check};
 use crate::{
     breaker::Breaker,
-    cache::{Issued, Ticket},
+    cache::Ticket,
     config::ExchangeRoute,
+    issued::Issued,
     jitter::between,
     pending::{Exchange, Purpose, Waiter},
     refusal::Refusal,
@@ -31,7 +32,10 @@ pub struct Settled {
     pub deliveries: Vec<Delivery>,
 }
 
-type Judged = Result<Rc<Issued>, Rc<Refusal>>;
+/// A credential, until when it is sent, and where it is held, if it is.
+pub(super) type Got = (Rc<Issued>, Deadline, Option<Ticket>);
+
+type Judged = Result<(Rc<Issued>, Deadline), Rc<Refusal>>;
 
 impl Flow {
     /// Nobody wants it any more.
@@ -80,7 +84,7 @@ impl Flow {
     pub(super) fn settle(
         &mut self,
         exchange: Exchange,
-        judged: Result<(Rc<Issued>, Option<Ticket>), Rc<Refusal>>,
+        judged: Result<Got, Rc<Refusal>>,
         result: CallResult,
         asked: Option<Now>,
         now: Now,
@@ -91,8 +95,8 @@ impl Flow {
         let (route, index, key) = (Arc::clone(&exchange.route), exchange.index, exchange.key.clone());
         let renewal = matches!(exchange.purpose, Purpose::Renewal(_));
         let took_ms = asked.map(|asked| now.steady_ms.saturating_sub(asked.steady_ms));
-        let ticket = judged.as_ref().ok().and_then(|(_, ticket)| *ticket);
-        let judged: Judged = judged.map(|(issued, _)| issued);
+        let ticket = judged.as_ref().ok().and_then(|(_, _, ticket)| *ticket);
+        let judged: Judged = judged.map(|(issued, until, _)| (issued, until));
         let mut deliveries = Vec::with_capacity(exchange.waiting());
         for waiter in exchange.into_waiters() {
             let delivery = deliver(waiter, &judged, (&route, index), asked.is_some());
@@ -100,9 +104,21 @@ impl Flow {
                 self.note_sent(delivery.stream, ticket);
                 self.mark_used(ticket.filter(|_| renewal));
             }
-            deliveries.push(delivery);
+            deliveries.extend(self.with_body(delivery));
         }
         Settled { fingerprint: key.fingerprint(), route, index, result, renewal, took_ms, deliveries }
+    }
+
+    /// What there is to tell now: nothing where a body is still being read.
+    fn with_body(&mut self, Delivery { stream, verdict }: Delivery) -> Option<Delivery> {
+        let verdict = match verdict {
+            Ok(forward) => Ok(self.bodies.deliver(stream, forward)?),
+            Err(refused) => {
+                self.bodies.forget(stream);
+                Err(refused)
+            }
+        };
+        Some(Delivery { stream, verdict })
     }
 
     /// Tells those who have waited for too long.
@@ -113,6 +129,7 @@ impl Flow {
             let judged = Err(Rc::new(self.spread(refusal)));
             let Some(exchange) = self.pending.get_mut(id) else { continue };
             let (route, index) = (Arc::clone(&exchange.route), exchange.index);
+            waiters.iter().for_each(|waiter| self.bodies.forget(waiter.stream));
             let deliveries = waiters.into_iter().map(|waiter| deliver(waiter, &judged, (&route, index), false));
             settled.push(Settled {
                 fingerprint: exchange.key.fingerprint(),
@@ -134,18 +151,19 @@ fn deliver(
     (route, index): (&Arc<ExchangeRoute>, usize),
     asked_here: bool,
 ) -> Delivery {
-    let verdict = match judged {
-        Ok(issued) => check(issued, &waiter.method, &waiter.path).map(|()| Rc::clone(issued)),
-        Err(refusal) => Err(Rc::clone(refusal)),
-    };
     let outcome = match (asked_here, waiter.first) {
         (true, true) => Outcome::Miss,
         (true, false) => Outcome::Coalesced,
         (false, _) => Outcome::Shared,
     };
+    let verdict = match judged {
+        Ok((issued, until)) => check(issued, &waiter.method, &waiter.path).map(|()| (Rc::clone(issued), *until)),
+        Err(refusal) => Err(Rc::clone(refusal)),
+    };
+    let route = Arc::clone(route);
     let verdict = match verdict {
-        Ok(issued) => Ok(Forward { route: Arc::clone(route), index, issued, outcome }),
-        Err(refusal) => Err(Refused { route: Some(Arc::clone(route)), refusal }),
+        Ok((issued, until)) => Ok(Forward { route, index, issued, until, outcome, body_sha256: None }),
+        Err(refusal) => Err(Refused { route: Some(route), refusal }),
     };
     Delivery { stream: waiter.stream, verdict }
 }

@@ -15,6 +15,7 @@ mod certificate;
 mod forwarded_certificate;
 mod garbage;
 mod keys;
+mod lent;
 mod lives;
 mod misses;
 mod outage;
@@ -24,6 +25,7 @@ mod reports;
 mod schedules;
 mod seeds;
 mod sharing;
+mod signing;
 mod sources;
 mod trailers;
 mod unauthorized;
@@ -84,7 +86,7 @@ impl Worker {
     fn arrive(&mut self, stream: u32, route: &str, headers: &[(String, Vec<u8>)], now: Now) -> Verdict {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let connection = Peer::from_source(&self.source);
-        let arrival = Arrival { stream, route: Some(route.as_bytes()), connection: &connection };
+        let arrival = Arrival { stream, route: Some(route.as_bytes()), has_body: false, connection: &connection };
         self.flow.on_request(&mut self.host, arrival, &headers, now).verdict
     }
 
@@ -153,7 +155,7 @@ impl Worker {
     /// How a request that must be a hit came by which credential.
     fn hit(&mut self, stream: u32, token: &str, now: Now) -> (Outcome, String) {
         match self.get(stream, token, now) {
-            Verdict::Forward(forward) => (forward.outcome, forward.issued.header_value.expose().to_owned()),
+            Verdict::Forward(forward) => (forward.outcome, forward.issued.header_value().to_owned()),
             verdict => panic!("no hit: {:?}", refusal(&verdict)),
         }
     }
@@ -241,7 +243,7 @@ fn told(settled: &Settled) -> Vec<(u32, Result<&str, &str>)> {
         .iter()
         .map(|delivery| {
             let verdict = delivery.verdict.as_ref();
-            (delivery.stream, verdict.map(|f| f.issued.header_value.expose()).map_err(|r| r.refusal.code()))
+            (delivery.stream, verdict.map(|f| f.issued.header_value()).map_err(|r| r.refusal.code()))
         })
         .collect()
 }

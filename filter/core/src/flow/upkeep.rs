@@ -5,8 +5,9 @@ use std::{rc::Rc, sync::Arc};
 use super::{Flow, GRACE_MS, NO_ANSWER, Settled, exchange::upkeep};
 use crate::{
     breaker::Circuit,
-    cache::{Entry, Issued, Ticket},
+    cache::{Entry, Ticket},
     config::{ExchangeRoute, RouteMode},
+    issued::Issued,
     key::Key,
     life::{Life, retry_at},
     pending::{Opening, Purpose},

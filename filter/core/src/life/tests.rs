@@ -11,7 +11,7 @@ fn later(now: Now, ms: u64) -> Now {
 }
 
 fn terms(expires_in_s: u64) -> Terms {
-    Terms { asked: START, expires_in_s, subject_exp: None, came: Came::Renewed }
+    Terms { asked: START, expires_in_s, subject_exp: None, lent_until: None, came: Came::Renewed }
 }
 
 fn upkeep(margin_s: u64, timeout_s: u64, outage_s: Option<u64>) -> Upkeep {
@@ -143,6 +143,32 @@ fn the_same_token_again_is_tried_at_halves_of_what_is_left() {
 }
 
 #[test]
+fn what_is_lent_again_lives_on_to_its_own_end_and_is_asked_for_less_and_less() {
+    // A credential of a quarter of an hour, lent for five minutes at most.
+    let own_end = START.after(900_000);
+    let upkeep = upkeep(5, 15, None);
+    let (mut now, mut ends, mut asked) = (START, Vec::new(), 0);
+    loop {
+        asked += 1;
+        let left_s = own_end.left_ms(now) / 1_000;
+        let again = if asked == 1 { Came::First } else { Came::Again };
+        let lent = Terms { asked: now, lent_until: Some(own_end), came: again, ..terms(left_s.min(300)) };
+        let life = Life::new(lent, upkeep, now, u64::MAX).unwrap();
+        assert!(own_end.left_ms(now) > life.usable_until.left_ms(now));
+        ends.push(life.usable_until.left_ms(START));
+        let Some(at) = life.refresh_at else { break };
+        assert!(at.left_ms(now) >= 1_000);
+        now = later(now, at.left_ms(now));
+    }
+    assert!(ends.is_sorted() && ends[0] == 280_000 && *ends.last().unwrap() > 898_000, "{ends:?}");
+    assert!((5..12).contains(&asked), "{asked}");
+    let ended = Terms { lent_until: Some(START.after(0)), came: Came::Again, ..terms(60) };
+    assert_eq!(Life::new(ended, upkeep, START, 0), Err(NoLife::LentEnded));
+    let shorter = Terms { lent_until: Some(START.after(40_000)), came: Came::Again, ..terms(60) };
+    assert_eq!(usable_ms(shorter, Upkeep::default()), 40_000);
+}
+
+#[test]
 fn a_token_that_comes_almost_at_its_end_is_no_reason_to_ask_again_and_again() {
     // Asked for 250 s ago: an answer that took that long, or a `same` token from the STS's own cache.
     let now = later(START, 250_000);
@@ -234,7 +260,9 @@ proptest! {
             Just(Came::First),
             Just(Came::Renewed),
             (0..400_000u64).prop_map(|ms| Came::Same { until: START.after(ms) }),
+            Just(Came::Again),
         ],
+        lent in prop::option::of((0..400_000u64, -100_000..100_000i64)),
         margin in 0..40_000u64,
         outage in prop::option::of(0..400_000u64),
         took in 0..400_000u64,
@@ -245,7 +273,11 @@ proptest! {
             unix_ms: (START.unix_ms + took).checked_add_signed(step).unwrap(),
             steady_ms: START.steady_ms + took,
         };
-        let terms = Terms { subject_exp: subject, came, ..terms(expires_in_s) };
+        // The credential's own end, as it was worked out before one of the clocks was set.
+        let lent_until = lent.map(|(ms, step)| {
+            Now { unix_ms: START.unix_ms.checked_add_signed(step).unwrap(), ..START }.after(ms)
+        });
+        let terms = Terms { subject_exp: subject, lent_until, came, ..terms(expires_in_s) };
         let upkeep = Upkeep { expiry_margin_ms: margin, survive_outage_ms: outage, ..Upkeep::default() };
         let Ok(life) = Life::new(terms, upkeep, now, entropy) else { return Ok(()) };
         prop_assert!(!life.usable_until.passed(now));
@@ -253,6 +285,10 @@ proptest! {
         if let Some(exp) = subject {
             let at_exp = Now { unix_ms: exp.saturating_mul(1_000), steady_ms: START.steady_ms };
             prop_assert!(life.usable_until.passed(at_exp), "never past the subject token's end");
+        }
+        if let Some(end) = lent_until {
+            let (used, end) = (life.usable_until.reading(), end.reading());
+            prop_assert!(used.unix_ms <= end.unix_ms && used.steady_ms <= end.steady_ms, "never past its own end");
         }
         if let Some(at) = life.refresh_at {
             prop_assert!(!at.passed(now));

@@ -69,3 +69,17 @@ fn who_comes_later_waits_as_long_as_who_came_first() {
     let mut told = |ms| pending.impatient(later(ms)).into_values().flatten().map(|w| w.stream).collect::<Vec<_>>();
     assert_eq!((told(799), told(800), told(1_099), told(1_100)), (vec![], vec![1], vec![], vec![2, 3]));
 }
+
+#[test]
+fn who_leaves_waits_no_more_and_leaves_nothing_behind() {
+    let mut pending = Pending::new(Limits::default(), PATIENCE_MS);
+    park(&mut pending, 1, "t", 7, START).unwrap();
+    park(&mut pending, 2, "t", 5, START).unwrap();
+    pending.leave(1);
+    pending.leave(3);
+    assert!(!pending.is_waiting(1) && pending.is_waiting(2) && pending.key_of(1).is_none());
+    assert_eq!((pending.waiting(), pending.waiting_bytes, pending.len()), (1, 5, 1));
+    let ended = pending.impatient(later(PATIENCE_MS));
+    assert_eq!(ended.into_values().flatten().map(|waiter| waiter.stream).collect::<Vec<_>>(), [2]);
+    assert_eq!(pending.waiting_bytes, 0);
+}

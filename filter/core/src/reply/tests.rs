@@ -3,7 +3,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{Config, RouteMode};
+use crate::{
+    config::{Config, RouteMode},
+    issued::tests as issued,
+};
 
 fn route(inject: &Value) -> Arc<ExchangeRoute> {
     let json = json!({
@@ -39,11 +42,77 @@ fn with(name: &str, value: Value) -> Value {
 #[test]
 fn a_good_answer_becomes_the_header_value() {
     let accepted = judged(200, &good()).unwrap();
-    assert_eq!((accepted.issued.header_value.expose(), accepted.expires_in), ("Bearer issued", 60));
+    assert_eq!(accepted.credential, Credential::Header(Secret::new("Bearer issued")));
+    assert_eq!((accepted.expires_in, accepted.credential_expires_in), (60, None));
+    let lent = judged(200, &with("credential_expires_in", json!(900))).unwrap();
+    assert_eq!((lent.expires_in, lent.credential_expires_in), (60, Some(900)));
     let body = serde_json::to_vec(&good()).unwrap();
     let answer = Answer { status: Some(200), decision_id: None, body: &body };
     let bare = judge(answer, &route(&json!({"header": {"name": "x-token"}})), &Secret::new("n")).unwrap();
-    assert_eq!(bare.issued.header_value.expose(), "issued");
+    assert_eq!(bare.credential, Credential::Header(Secret::new("issued")));
+}
+
+/// What is made of `token`, said to be of these types, on a route that injects so.
+fn used(inject: &Value, token: &str, issued: TokenType, token_type: &str) -> Result<Credential, Refusal> {
+    let body = json!({
+        "access_token": token, "token_type": token_type, "expires_in": 60, "issued_token_type": issued.urn(),
+    });
+    let body = serde_json::to_vec(&body).unwrap();
+    let answer = Answer { status: Some(200), decision_id: None, body: &body };
+    judge(answer, &route(inject), &Secret::new("native")).map(|accepted| accepted.credential)
+}
+
+#[test]
+fn each_route_takes_what_it_can_use_and_nothing_else() {
+    let (keys, sas) = (issued::keys().to_token().unwrap(), issued::SAS);
+    let signs = json!({"sigv4": {"service": "s3", "region": "eu-central-1"}});
+    let (merges, bearer) = (json!("azure_sas"), Value::Null);
+    let dpop = json!({"header": {"name": "authorization", "scheme": "dpop"}});
+    let tokens = [("plain", TokenType::AccessToken), (keys.expose(), TokenType::AwsKeys), (sas, TokenType::AzureSas)];
+    let routes = [
+        (&bearer, "plain", TokenType::AccessToken, &["Bearer", "bearer", "N_A"][..]),
+        (&dpop, "plain", TokenType::AccessToken, &["DPoP", "dpop"]),
+        (&signs, keys.expose(), TokenType::AwsKeys, &["N_A"]),
+        (&merges, sas, TokenType::AzureSas, &["N_A"]),
+    ];
+    for (inject, takes, kind, types) in routes {
+        for (token, issued) in tokens {
+            for token_type in ["Bearer", "bearer", "DPoP", "dpop", "N_A", "mac", ""] {
+                let used = used(inject, token, issued, token_type);
+                let wanted = token == takes && issued == kind && types.contains(&token_type);
+                assert_eq!(used.is_ok(), wanted, "{inject} with {issued} as {token_type:?}");
+                let reason = used.err().map(|refusal| refusal.reason().unwrap());
+                assert!(reason.is_none_or(|reason| reason == Reason::StsReplyInvalid));
+            }
+        }
+    }
+    assert_eq!(
+        used(&signs, keys.expose(), TokenType::AwsKeys, "N_A").unwrap(),
+        Credential::AwsKeys(SigningKeys::new(issued::keys()))
+    );
+    assert_eq!(used(&merges, sas, TokenType::AzureSas, "N_A").unwrap(), Credential::AzureSas(Secret::new(sas)));
+    assert_eq!(
+        used(&dpop, "bound", TokenType::AccessToken, "DPoP").unwrap(),
+        Credential::Header(Secret::new("dpop bound"))
+    );
+}
+
+#[test]
+fn what_is_not_in_the_form_of_its_type_is_an_invalid_reply() {
+    let signs = json!({"sigv4": {"service": "s3", "region": "eu-central-1"}});
+    let repeated = AwsKeys::new("ASIAIOSFODNN7EXAMPLE", "secret", "native").unwrap().to_token().unwrap();
+    for (inject, token, kind) in [
+        (&signs, "e30", TokenType::AwsKeys),
+        (&signs, "plain", TokenType::AwsKeys),
+        (&signs, repeated.expose(), TokenType::AwsKeys),
+        (&json!("azure_sas"), "plain", TokenType::AzureSas),
+        (&json!("azure_sas"), "sv=1&se=2&sp=r&sr=c&sig=x&comp=list", TokenType::AzureSas),
+        (&json!("azure_sas"), "sv=1&se=2&sp=r&sr=c&sig=x#y", TokenType::AzureSas),
+    ] {
+        let refusal = used(inject, token, kind, "N_A").unwrap_err();
+        assert_eq!(refusal.reason(), Some(Reason::StsReplyInvalid), "{token}");
+        assert!(!format!("{refusal:?}").contains(token), "{refusal:?}");
+    }
 }
 
 #[test]

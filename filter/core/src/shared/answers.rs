@@ -1,12 +1,14 @@
-//! What is under the seal: an issued token with its constraints, or a refusal, as text.
+//! What is under the seal: what was issued, or a refusal, as text.
 
-use token::{
-    constraint::{Constraint, MAX_CONSTRAINTS},
-    secret::Secret,
-};
+use token::secret::Secret;
 
 use super::{Found, Host, Published, Shared, identity::KeyDigest, slots::Head};
-use crate::{cache::Issued, key::Key, refusal::Refusal, time::Now};
+use crate::{
+    issued::{Credential, Issued},
+    key::Key,
+    refusal::Refusal,
+    time::Now,
+};
 
 impl Shared {
     /// As [`Shared::find`]; of tokens only one that was asked for after `newer_than`.
@@ -18,9 +20,9 @@ impl Shared {
         newer_than: Option<Now>,
         now: Now,
     ) -> Found {
-        if let Some((Head { asked, until, .. }, issued)) =
-            self.tokens.find(host, key, digest, newer_than, now, |text| read_issued(&text))
-        {
+        let asked_for = key.facts().requested_token_type;
+        let read = |text: Secret| Issued::from_text(&text, asked_for);
+        if let Some((Head { asked, until, .. }, issued)) = self.tokens.find(host, key, digest, newer_than, now, read) {
             return Found::Issued { issued, asked, until: until.after(0) };
         }
         match self.refusals.find(host, key, digest, None, now, |text| Refusal::from_text(text.expose())) {
@@ -28,31 +30,31 @@ impl Shared {
             None => Found::Nothing,
         }
     }
+
+    /// Whether what is stored for `key` is the credential `sent`.
+    pub(super) fn holds(
+        &self,
+        host: &mut dyn Host,
+        key: &Key,
+        digest: &KeyDigest,
+        sent: &Credential,
+        now: Now,
+    ) -> bool {
+        let (sent, asked_for) = (sent.digest(), key.facts().requested_token_type);
+        let is_sent = |text: Secret| {
+            let stored = Issued::from_text(&text, asked_for)?.credential.digest();
+            (stored.is_some() && stored == sent).then_some(())
+        };
+        self.tokens.find(host, key, digest, None, now, is_sent).is_some()
+    }
 }
 
 impl Published<'_> {
     /// The text to be sealed.
     pub(super) fn text(&self) -> Option<Secret> {
         match self {
-            Self::Issued { issued, .. } => {
-                let constraints = serde_json::to_string(&issued.constraints).ok()?;
-                let header_value = issued.header_value.expose();
-                let mut text =
-                    String::with_capacity(header_value.len().saturating_add(constraints.len()).saturating_add(1));
-                text.extend([header_value, "\n", &constraints]);
-                Some(Secret::new(text))
-            }
+            Self::Issued { issued, .. } => issued.to_text(),
             Self::Refused { refusal, .. } => refusal.to_text().map(Secret::new),
         }
     }
-}
-
-/// A header value in one line, then its constraints as JSON.
-fn read_issued(text: &Secret) -> Option<Issued> {
-    let (header_value, constraints) = text.expose().split_once('\n')?;
-    let constraints: Vec<Constraint> = serde_json::from_str(constraints).ok()?;
-    // Nothing that could end a header, whoever sealed it.
-    let visible = !header_value.is_empty() && header_value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    (visible && constraints.len() <= MAX_CONSTRAINTS)
-        .then(|| Issued { header_value: Secret::new(header_value), constraints })
 }

@@ -1,6 +1,6 @@
 //! Sealed answers in slots: a key can be in any of a few, found by its digest.
 
-use token::{digest::sha256, secret::Secret};
+use token::secret::Secret;
 
 use super::{
     CLOCK_SLACK_MS, Host, Set,
@@ -87,16 +87,6 @@ impl Slots {
         usable.sort_by_key(|(head, _)| std::cmp::Reverse(head.asked.steady_ms));
         let seal = Seal::new(key.subject_token(), digest);
         usable.into_iter().find_map(|(head, way)| Some((head, read(way.open(&seal)?)?)))
-    }
-
-    /// Whether the token that is stored for `key` has the header value `sent`.
-    pub(super) fn holds(&self, host: &mut dyn Host, key: &Key, digest: &KeyDigest, sent: &Secret, now: Now) -> bool {
-        let sent = sha256(sent.expose());
-        let is_sent = |text: Secret| {
-            let header_value = text.expose().split('\n').next().unwrap_or_default();
-            (sha256(header_value) == sent).then_some(())
-        };
-        self.find(host, key, digest, None, now, is_sent).is_some()
     }
 
     /// Stores `text` for `key`. `permitted` is asked after the slot was read and before it is written, so that what makes it

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use token::{constraint::Constraint, reason::Reason};
+use token::{constraint::Constraint, reason::Reason, secret::Secret};
 
 use super::{
     simulation::{SimHost, World},
@@ -25,10 +25,15 @@ pub(super) fn key(token: &str) -> Key {
     Probe::new(&Arc::new(facts()), Subject::Token(token)).unwrap().to_key()
 }
 
+pub(super) fn credential(header_value: &str) -> Credential {
+    Credential::Header(Secret::new(header_value))
+}
+
 pub(super) fn issued(header_value: &str) -> Issued {
     Issued {
-        header_value: Secret::new(header_value),
+        credential: credential(header_value),
         constraints: vec![Constraint::new(Some(vec!["GET".into()]), None)],
+        lent_until: None,
     }
 }
 
@@ -52,7 +57,7 @@ impl Worker {
 
     fn find(&mut self, key: &Key, now: Now) -> Option<String> {
         match self.shared.find(&mut self.host, key, now) {
-            Found::Issued { issued, .. } => Some(issued.header_value.expose().to_owned()),
+            Found::Issued { issued, .. } => Some(issued.header_value().to_owned()),
             Found::Refused { refusal, .. } => Some(refusal.code().to_owned()),
             Found::Nothing => None,
         }
@@ -86,7 +91,7 @@ impl Worker {
     }
 
     fn invalidate(&mut self, key: &Key, sent: Option<&str>, now: Now) {
-        self.shared.invalidate(&mut self.host, key, sent.map(Secret::new).as_ref(), now);
+        self.shared.invalidate(&mut self.host, key, sent.map(credential).as_ref(), now);
     }
 
     fn beat(&mut self, now: Now) -> Option<Totals> {
@@ -111,7 +116,7 @@ fn one_asks_and_the_other_is_woken_and_finds_the_answer() {
     assert_eq!(a.publish(ticket, "Bearer x", at(3)), Outcome::Kept);
     assert_eq!((world.take_knocks(100), world.take_knocks(101)), (0, 1));
     let Found::Issued { issued: found, asked, until } = b.shared.find(&mut b.host, &key, at(4)) else { panic!() };
-    assert_eq!(found.header_value.expose(), "Bearer x");
+    assert_eq!(found.header_value(), "Bearer x");
     assert_eq!(found.constraints, issued("").constraints);
     assert_eq!((asked, until), (at(3), at(3).after(60_000)));
     assert_eq!(b.find(&key, at(60_003)), None, "its end has come");

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     actor::VerifiedActor,
-    aws::answer::error_code,
+    aws::answer::failure,
     outgoing::{
         bulkhead::Bulkhead,
         fetch::{Answered, Bounds, FetchError, Fetcher},
@@ -84,7 +84,7 @@ fn judge(answered: Answered) -> Result<CallerIdentity, Refusal> {
     if status == StatusCode::OK {
         return answer::identity(&body).ok_or_else(|| unavailable("an answer that names nobody"));
     }
-    let code = error_code(&body);
+    let code = failure(&body).map(|failure| failure.code);
     let reason = match (status, code.as_deref()) {
         (StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN, Some(code)) => blamed(code),
         _ => None,

@@ -15,7 +15,7 @@ fn worker(world: &World) -> Worker {
 
 fn call<'h>(worker: &mut Worker, stream: u32, certificate: Option<&str>, headers: &Headers<'h>, now: Now) -> Step<'h> {
     let connection = Peer { certificate: certificate.map(str::to_owned), ..Peer::default() };
-    let arrival = Arrival { stream, route: Some(b"mesh"), connection: &connection };
+    let arrival = Arrival { stream, route: Some(b"mesh"), has_body: false, connection: &connection };
     worker.flow.on_request(&mut worker.host, arrival, headers, now)
 }
 
@@ -24,7 +24,7 @@ const PLAIN: &Headers<'static> = &[(":method", b"GET"), (":path", b"/x")];
 #[test]
 fn the_certificate_is_exchanged_and_each_has_its_own_token() {
     let mut worker = worker(&World::new(1));
-    assert!(matches!(call(&mut worker, 1, Some("one"), PLAIN, START).verdict, Verdict::Park { start: true }));
+    assert!(matches!(call(&mut worker, 1, Some("one"), PLAIN, START).verdict, Verdict::Park { start: true, .. }));
     let ask = worker.ask(START);
     assert_eq!(ask.request.subject_token.expose(), "one");
     assert_eq!(ask.request.subject_token_type, "urn:cloakroom:params:oauth:token-type:peer-certificate");
@@ -32,8 +32,8 @@ fn the_certificate_is_exchanged_and_each_has_its_own_token() {
     let Verdict::Forward(forward) = call(&mut worker, 2, Some("one"), PLAIN, START).verdict else {
         panic!("no hit");
     };
-    assert_eq!((forward.issued.header_value.expose(), forward.outcome), ("Bearer i", Outcome::Hit));
-    assert!(matches!(call(&mut worker, 3, Some("other"), PLAIN, START).verdict, Verdict::Park { start: true }));
+    assert_eq!((forward.issued.header_value(), forward.outcome), ("Bearer i", Outcome::Hit));
+    assert!(matches!(call(&mut worker, 3, Some("other"), PLAIN, START).verdict, Verdict::Park { start: true, .. }));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn its_token_is_not_laid_where_other_workers_could_unseal_it() {
     second.ask(START);
     first.answer(ask.id, ok(&issued("i", 60)), START).unwrap();
     let mut third = worker(&world);
-    assert!(matches!(call(&mut third, 3, Some("one"), PLAIN, START).verdict, Verdict::Park { start: true }));
+    assert!(matches!(call(&mut third, 3, Some("one"), PLAIN, START).verdict, Verdict::Park { start: true, .. }));
     // A 401 ends it here, and looks for it nowhere else.
     let Verdict::Forward(_) = call(&mut first, 4, Some("one"), PLAIN, START).verdict else { panic!("no hit") };
     first.unauthorized(4, START);

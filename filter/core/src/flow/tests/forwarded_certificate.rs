@@ -19,7 +19,7 @@ fn worker() -> Worker {
 fn call<'h>(worker: &mut Worker, route: &str, uri: Option<&str>, more: &Headers<'h>) -> Step<'h> {
     // The certificate of the connection is the hop's own: it must never be the subject.
     let peer = Peer { uri: uri.map(str::to_owned), certificate: Some("the hop's".to_owned()), ..Peer::default() };
-    let arrival = Arrival { stream: 1, route: Some(route.as_bytes()), connection: &peer };
+    let arrival = Arrival { stream: 1, route: Some(route.as_bytes()), has_body: false, connection: &peer };
     worker.flow.on_request(&mut worker.host, arrival, &[PLAIN, more].concat(), START)
 }
 
@@ -27,7 +27,7 @@ fn call<'h>(worker: &mut Worker, route: &str, uri: Option<&str>, more: &Headers<
 fn the_certificate_that_the_hop_tells_of_is_exchanged() {
     let mut worker = worker();
     let step = call(&mut worker, "mesh", Some(HOP), &[(XFCC, ONE)]);
-    assert!(matches!(step.verdict, Verdict::Park { start: true }));
+    assert!(matches!(step.verdict, Verdict::Park { start: true, .. }));
     assert_eq!(step.edits, [Edit::Remove(XFCC)]);
     let ask = worker.ask(START);
     assert_eq!(ask.request.subject_token.expose(), "one%0A");
@@ -37,7 +37,7 @@ fn the_certificate_that_the_hop_tells_of_is_exchanged() {
     assert!(matches!(step.verdict, Verdict::Forward(_)), "the same certificate, otherwise told of, is a hit");
     assert_eq!(step.edits, [Edit::Remove(XFCC)]);
     let step = call(&mut worker, "mesh", Some(HOP), &[(XFCC, b"Cert=other%0A")]);
-    assert!(matches!(step.verdict, Verdict::Park { start: true }), "another certificate is another exchange");
+    assert!(matches!(step.verdict, Verdict::Park { start: true, .. }), "another certificate is another exchange");
 }
 
 #[test]

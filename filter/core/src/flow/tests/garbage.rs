@@ -6,54 +6,16 @@
 //! CLOAKROOM_SCHEDULES=1000000 cargo test --release -p filter-core --lib garbage
 //! ```
 
+use token::token_type::TokenType;
+
 use super::*;
-use crate::credential;
+use crate::{credential, issued::tests as credentials};
 
 mod mutation;
+mod requests;
 
 use mutation::Mutation;
-
-/// Header and trailer names that mean something, here or to others.
-const NAMES: [&str; 19] = [
-    ":method",
-    ":path",
-    ":authority",
-    ":protocol",
-    "authorization",
-    "x-native",
-    "x-token",
-    "cookie",
-    "upgrade",
-    "http2-settings",
-    "traceparent",
-    "x-cloakroom-subject",
-    "x_cloakroom_subject",
-    "x-envoy-max-retries",
-    "x-old",
-    "x-forwarded-for",
-    "x-forwarded-client-cert",
-    "content-type",
-    "",
-];
-
-/// What stands in headers that are right.
-const VALUES: [&[u8]; 15] = [
-    b"GET",
-    b"CONNECT",
-    b"/reports/1?access_token=abc&x=1;sig=%2e",
-    b"/",
-    b"*",
-    b"Bearer native-t",
-    b"bearer e30.eyJleHAiOjE4MDAwMDAwNjB9.x",
-    b"native-t",
-    b"h2c",
-    b"websocket",
-    b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    b"a=b; c=d",
-    b"By=spiffe://td/hop;Cert=\"one%0A\"",
-    "päth".as_bytes(),
-    b"",
-];
+use requests::{NAMES, Requests, VALUES};
 
 /// A worker with routes of every kind.
 fn worker(world: &World) -> Worker {
@@ -64,13 +26,23 @@ fn worker(world: &World) -> Worker {
     };
     let mut host = world.host();
     let mut flow = Flow::new(
-        config(&json!({"limits": {"shared_tokens": 4, "shared_leases": 8, "shared_refusals": 4}, "routes": {
-            "r0": exchange(json!({})),
-            "r1": exchange(json!({"subject": {"header": {"name": "x-native"}}})),
-            "r2": exchange(json!({"inject": {"header": {"name": "x-token"}}})),
-            "r3": exchange(json!({"subject": {"forwarded_certificate": {"hop": "spiffe://td/hop"}}})),
-            "plain": "untouched",
-        }})),
+        config(
+            &json!({"limits": {"shared_tokens": 4, "shared_leases": 8, "shared_refusals": 4}, "reads_bodies": true, "routes": {
+                "r0": exchange(json!({})),
+                "r1": exchange(json!({"subject": {"header": {"name": "x-native"}}})),
+                "r2": exchange(json!({"inject": {"header": {"name": "x-token"}}})),
+                "r3": exchange(json!({"subject": {"forwarded_certificate": {"hop": "spiffe://td/hop"}}})),
+                "s3": exchange(json!({"inject": {"sigv4": {
+                    "service": "s3", "region": "r", "prefix_rewrite": {"match": "/", "to": "/bucket/"},
+                }}})),
+                "db": exchange(json!({
+                    "subject": {"header": {"name": "x-amz-security-token"}},
+                    "inject": {"sigv4": {"service": "dynamodb", "region": "r", "payload": "hash", "max_body_bytes": 50}},
+                })),
+                "blob": exchange(json!({"inject": "azure_sas"})),
+                "plain": "untouched",
+            }}),
+        ),
         5,
         START,
     );
@@ -80,81 +52,49 @@ fn worker(world: &World) -> Worker {
 
 #[test]
 fn whatever_is_sent_only_what_may_go_on_goes_on() {
-    let seen = seeds::for_each(300, |seed, seen: &mut [u32; 4]| {
+    let seen = seeds::for_each(300, |seed, seen: &mut [u32; 6]| {
         let (mut mutation, mut worker) = (Mutation::new(seed), worker(&World::new(seed)));
-        for stream in 0..40 {
+        let mut requests = Requests::default();
+        for stream in 0..60 {
             // Answers that are no use open the breaker; here they shall go on.
             worker.mend_circuit();
             let now = later(u64::from(stream) * 300);
-            seen[requested(&mut worker, &mut mutation, stream, now)] += 1;
+            seen[requests.send(&mut worker, &mut mutation, stream, now)] += 1;
             while let Next::Ask(ask) = worker.next(now) {
-                answered(&mut worker, &mut mutation, ask.id, now);
+                answered(&mut worker, &mut mutation, &requests, ask, now);
             }
+            let early = stream.wrapping_sub(mutation.number(3));
+            seen[5] += u32::from(requests.send_body(&mut worker, &mut mutation, early, now));
             worker.unauthorized(stream.wrapping_sub(mutation.number(20)), now);
             trailed(&mut worker, &mut mutation, stream);
         }
     });
-    let every = |verdict: usize| seen.iter().map(|seen| seen[verdict]).sum::<u32>() > 100;
-    assert!(seeds::alone().is_some() || (0..4).all(every), "not only refused: {seen:?}");
+    let every = |verdict: usize| seen.iter().map(|seen| seen[verdict]).sum::<u32>() > 40;
+    assert!(seeds::alone().is_some() || (0..6).all(every), "not only refused: {seen:?}");
 }
 
-/// The number of the verdict on a request.
-fn requested(worker: &mut Worker, mutation: &mut Mutation, stream: u32, now: Now) -> usize {
-    let mut list = vec![(":method".to_owned(), b"GET".to_vec()), (":path".to_owned(), b"/".to_vec())];
-    // Half of them have what every route wants, and little else.
-    let right = mutation.number(2) == 0;
-    if right {
-        let token = mutation.number(2);
-        list.push(("authorization".to_owned(), format!("Bearer native-{token}").into_bytes()));
-        list.push(("x-forwarded-client-cert".to_owned(), format!("Cert=c{token}%0A").into_bytes()));
-        list.push(("x-native".to_owned(), format!("other-{token}").into_bytes()));
-    }
-    let more = mutation.number(if right { 2 } else { 8 });
-    list.extend((0..more).map(|_| (mutation.name(&NAMES), mutation.bytes(&VALUES))));
-    let list: Vec<_> = list.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-    let route = [Some(&b"r0"[..]), Some(b"r1"), Some(b"r2"), Some(b"r3"), Some(b"plain"), Some(b"\xffr"), None];
-    let route = route[mutation.place(7)];
-    worker.source = String::from_utf8_lossy(&mutation.bytes(&[b"10.0.0.1:80", b"[2001:db8::1]:80"])).into_owned();
-    let uri = Some("spiffe://td/hop".to_owned());
-    let connection = Peer { uri, ..Peer::from_source(&worker.source) };
-    let step = worker.flow.on_request(&mut worker.host, Arrival { stream, route, connection: &connection }, &list, now);
-    let removed = |name: &str| step.edits.iter().any(|edit| matches!(edit, Edit::Remove(removed) if *removed == name));
-    assert!(list.iter().all(|(name, _)| *name != "x-forwarded-client-cert" || removed(name)));
-    match &step.verdict {
-        Verdict::Pass { .. } => {
-            assert!(list.iter().all(|(name, _)| removed(name) || !credential::is_own(name)));
-            0
-        }
-        Verdict::Forward(forward) => {
-            let written = forward.route.injected_header();
-            let clean = |name: &str| written == Some(name) || removed(name) || !credential::is_removed(name);
-            assert!(list.iter().all(|(name, _)| clean(name)));
-            may_be_written(forward);
-            1
-        }
-        Verdict::Park { .. } => {
-            assert!(list.iter().all(|(name, _)| removed(name) || !credential::is_removed(name)));
-            2
-        }
-        Verdict::Refuse(refused) => {
-            may_be_said(refused);
-            3
-        }
-    }
-}
-
-fn answered(worker: &mut Worker, mutation: &mut Mutation, id: u64, now: Now) {
+fn answered(worker: &mut Worker, mutation: &mut Mutation, requests: &Requests, ask: Ask, now: Now) {
+    let Ask { id, request, .. } = ask;
     let details = json!([{"type": "cloakroom_constraint", "methods": ["GET"], "paths": ["/reports/*"]}]);
+    let keys = credentials::keys().to_token().unwrap();
+    let wanted = request.requested_token_type.unwrap();
     let right = [
         issued("i", 60),
         issued_with("i", u64::MAX, &details),
         issued("native-t", 1),
+        issued_as(keys.expose(), TokenType::AwsKeys.urn()),
+        issued_as(credentials::SAS, TokenType::AzureSas.urn()),
         DENIED.body.to_vec(),
         OVERLOADED.body.to_vec(),
         br#"{"error":"x","reason":"moon_phase_wrong","claim":"aud","got":"\r\n","wanted":"","help":"\u0000"}"#.to_vec(),
     ];
     let body = mutation.bytes(&right.each_ref().map(Vec::as_slice));
-    let body = if mutation.number(2) == 0 { issued(&format!("i-{id}"), 60) } else { body };
+    let good = match TokenType::from_urn(&wanted) {
+        Some(TokenType::AwsKeys) => issued_as(keys.expose(), &wanted),
+        Some(TokenType::AzureSas) => issued_as(credentials::SAS, &wanted),
+        _ => issued(&format!("i-{id}"), 60),
+    };
+    let body = if mutation.number(2) == 0 { good } else { body };
     let status = [Some(200), Some(200), Some(200), Some(400), Some(503), Some(0), Some(u16::MAX), None];
     let status = status[mutation.place(8)];
     let decision_id = String::from_utf8_lossy(&mutation.bytes(&[b"d-1"])).into_owned();
@@ -162,21 +102,24 @@ fn answered(worker: &mut Worker, mutation: &mut Mutation, id: u64, now: Now) {
     let settled = worker.answer(id, answer, now).expect("nothing was invalidated");
     for delivery in &settled.deliveries {
         match &delivery.verdict {
-            Ok(forward) => may_be_written(forward),
+            Ok(forward) => requests.may_be_written(delivery.stream, forward, &[], now),
             Err(refused) => may_be_said(refused),
         }
     }
 }
 
-/// It can neither end its header nor be anything else than one.
-fn may_be_written(forward: &Forward) {
-    let value = forward.issued.header_value.expose();
-    assert!(!value.is_empty() && value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{value:?}");
+/// A credential of a kind of its own, lent.
+fn issued_as(token: &str, kind: &str) -> Vec<u8> {
+    let body = json!({
+        "access_token": token, "token_type": "N_A", "expires_in": 60, "issued_token_type": kind,
+        "credential_expires_in": 900,
+    });
+    serde_json::to_vec(&body).unwrap()
 }
 
 fn may_be_said(refused: &Refused) {
     let response = response(refused);
-    assert!([401, 403, 429, 503].contains(&response.status));
+    assert!([401, 403, 413, 429, 503].contains(&response.status));
     let visible = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     assert!(response.headers.iter().all(|(name, value)| visible(name) && visible(value)), "{:?}", response.headers);
     assert!(response.body.len() < 16 * 1024 && serde_json::from_slice::<Value>(&response.body).is_ok());
@@ -244,7 +187,7 @@ fn whatever_lies_in_shared_data_everybody_is_told() {
             for delivery in settled.iter().flat_map(|settled| &settled.deliveries) {
                 waiting[which] -= 1;
                 match &delivery.verdict {
-                    Ok(forward) => may_be_written(forward),
+                    Ok(forward) => assert_eq!(forward.issued.header_value(), "Bearer i"),
                     Err(refused) => may_be_said(refused),
                 }
             }

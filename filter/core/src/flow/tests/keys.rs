@@ -40,7 +40,7 @@ fn shares(config: Arc<Config>, route: &str, headers: &[(String, Vec<u8>)]) -> (b
     let mut third = of(&world, config);
     let got = match third.arrive(3, route, headers, later(3)) {
         Verdict::Forward(forward) => {
-            assert_eq!(forward.issued.header_value.expose(), "Bearer i");
+            assert_eq!(forward.issued.header_value(), "Bearer i");
             true
         }
         Verdict::Park { .. } => false,

@@ -27,9 +27,9 @@ fn a_miss_parks_asks_once_and_serves_everyone() {
     for stream in 0..100 {
         let headers = get("t");
         let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        let arrival = Arrival { stream, route: Some(b"r0"), connection: &Peer::default() };
+        let arrival = Arrival { stream, route: Some(b"r0"), has_body: false, connection: &Peer::default() };
         let step = worker.flow.on_request(&mut worker.host, arrival, &headers, START);
-        let Verdict::Park { start } = step.verdict else { panic!("not parked") };
+        let Verdict::Park { start, .. } = step.verdict else { panic!("not parked") };
         assert_eq!(start, stream == 0);
         assert_eq!(step.edits, [Edit::Remove("cookie"), Edit::Remove("authorization")], "stripped before it waits");
     }
@@ -46,17 +46,17 @@ fn a_miss_parks_asks_once_and_serves_everyone() {
     assert_eq!((settled.route.name(), settled.index, settled.renewal), ("r0", 1, false));
     for (place, delivery) in settled.deliveries.into_iter().enumerate() {
         let forward = delivery.verdict.unwrap();
-        assert_eq!(forward.issued.header_value.expose(), "Bearer i");
+        assert_eq!(forward.issued.header_value(), "Bearer i");
         assert_eq!(forward.outcome, if place == 0 { Outcome::Miss } else { Outcome::Coalesced });
         assert!(!worker.flow.is_waiting(delivery.stream));
     }
     assert!(worker.answer(ask.id, ok(&issued("again", 60)), later(41)).is_none(), "one answer, and no more");
     let headers = get("t");
     let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-    let arrival = Arrival { stream: 200, route: Some(b"r0"), connection: &Unasked };
+    let arrival = Arrival { stream: 200, route: Some(b"r0"), has_body: false, connection: &Unasked };
     let step = worker.flow.on_request(&mut worker.host, arrival, &headers, later(50));
     let Verdict::Forward(forward) = step.verdict else { panic!("no hit") };
-    assert_eq!((forward.issued.header_value.expose(), forward.outcome), ("Bearer i", Outcome::Hit));
+    assert_eq!((forward.issued.header_value(), forward.outcome), ("Bearer i", Outcome::Hit));
     assert_eq!(step.edits, [Edit::Remove("cookie")], "writing the credential replaces the native one");
 }
 
@@ -99,7 +99,7 @@ fn routes_that_are_not_configured_are_refused_and_untouched_ones_pass() {
     list.push(("x-cloakroom-subject".to_owned(), b"me".to_vec()));
     let list: Vec<_> = list.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
     let mut decide = |route| {
-        let arrival = Arrival { stream: 1, route, connection: &Peer::default() };
+        let arrival = Arrival { stream: 1, route, has_body: false, connection: &Peer::default() };
         worker.flow.on_request(&mut worker.host, arrival, &list, START)
     };
     for route in [None, Some(&b"other"[..]), Some(b""), Some(b"\xff")] {

@@ -104,7 +104,7 @@ fn who_comes_when_the_token_has_ended_waits_for_the_renewal_under_way() {
         worker.mend_circuit();
         (ms, last) = worker.tick_until_ask(ms + 100, 9_000).expect("it is tried again");
     }
-    assert!(matches!(worker.get(9, "t", later(9_000)), Verdict::Park { start: false }));
+    assert!(matches!(worker.get(9, "t", later(9_000)), Verdict::Park { start: false, .. }));
     worker.rests(later(9_000));
     let settled = worker.answer(last.id, ok(&issued("second", 60)), later(9_010)).unwrap();
     assert_eq!((settled.renewal, told(&settled)), (true, vec![(9, Ok("Bearer second"))]));

@@ -47,7 +47,8 @@ fn run(world: &World) -> Seen {
         (0..world.keys).map(|key| (between(jitter.draw(), 0, world.warm_up_ms), key)).collect();
     firsts.sort_unstable_by_key(|first| Reverse(*first));
     let mut seen = Seen { asked: Vec::new(), expired: 0, steady: 0.0 };
-    let terms = |asked, came| Terms { asked: at(asked), expires_in_s: LIFE_S, subject_exp: None, came };
+    let terms =
+        |asked, came| Terms { asked: at(asked), expires_in_s: LIFE_S, subject_exp: None, lent_until: None, came };
 
     for ms in (0..world.ends_ms).step_by(TICK_MS as usize) {
         let now = at(ms);

@@ -220,7 +220,7 @@ impl Model {
                 assert!(self.hostile || self.leading.iter().any(live), "nobody asks for {key}");
             }
             Lease::Answered(Found::Issued { issued, .. }) => {
-                self.check(key, Some(issued.header_value.expose().to_owned()));
+                self.check(key, Some(issued.header_value().to_owned()));
             }
             Lease::Answered(found) => assert!(matches!(found, Found::Refused { .. })),
             Lease::Alone => {}

@@ -104,7 +104,7 @@ impl Actor {
                 }
                 Lease::Held => (number, What::Held),
                 Lease::Answered(Found::Issued { issued, .. }) => {
-                    (number, What::Found(issued.header_value.expose().to_owned()))
+                    (number, What::Found(issued.header_value().to_owned()))
                 }
                 other => panic!("{other:?}"),
             },

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     config::RouteMode,
     jitter::{Jitter, between},
-    key::{Key, Subject},
+    key::{Key, Probe, Subject},
 };
 
 mod harm;
@@ -169,13 +169,13 @@ impl Envoy {
                 self.judge.forwarded((worker, stream), wait, &forward, &self.sts, self.now_ms);
             }
             Verdict::Refuse(refused) => self.judge.refused(worker, key, &refused, self.now_ms),
-            Verdict::Park { start } => {
+            Verdict::Park { start, .. } => {
                 self.judge.waiting.insert((worker, stream), wait);
                 if start && !asks_later {
                     self.start_exchanges(worker);
                 }
             }
-            Verdict::Pass { .. } => panic!("no route is untouched"),
+            Verdict::Pass { .. } | Verdict::Read => panic!("no route is untouched, or reads bodies"),
         }
     }
 
@@ -186,7 +186,7 @@ impl Envoy {
         let method: &[u8] = if post { b"POST" } else { b"GET" };
         let headers = [(":method", method), (":path", b"/"), ("authorization", token.as_bytes())];
         let connection = Peer::from_source(&format!("10.0.0.{source}:80"));
-        let arrival = Arrival { stream, route: Some(route.as_bytes()), connection: &connection };
+        let arrival = Arrival { stream, route: Some(route.as_bytes()), has_body: false, connection: &connection };
         flow.on_request(host, arrival, &headers, now).verdict
     }
 
@@ -256,7 +256,7 @@ impl Envoy {
     fn held(&mut self, worker: usize, key: usize) -> Option<usize> {
         let key = key_at(&self.config, key);
         let (entry, _) = self.vms[worker].flow.cache.held(&key)?;
-        entry.issued.header_value.expose().strip_prefix("Bearer i-")?.parse().ok()
+        entry.issued.header_value().strip_prefix("Bearer i-")?.parse().ok()
     }
 
     /// Whether the worker has not shown for too long that it lives.

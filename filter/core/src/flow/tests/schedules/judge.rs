@@ -57,6 +57,8 @@ pub(super) struct Counts {
     pub(super) impatient: u64,
     pub(super) calls: u64,
     pub(super) renewals: u64,
+    /// Requests with a token that was lent again.
+    pub(super) lent_again: u64,
     pub(super) asked_anew: u64,
     pub(super) taken_over: u64,
     pub(super) unauthorized: u64,
@@ -118,11 +120,12 @@ impl Judge {
 
     pub(super) fn forwarded(&mut self, gone: (usize, u32), wait: Wait, forward: &Forward, sts: &Sts, now_ms: u64) {
         let ((worker, stream), Wait { key, post, .. }) = (gone, wait);
-        let token = sts.judge(forward.issued.header_value.expose(), key, post, now_ms);
+        let token = sts.judge(forward.issued.header_value(), key, post, now_ms);
         let dropped = self.dropped.get(&(worker, key)) == Some(&token);
         let may_come_back = self.is_disturbed() || self.counts.clocks_set > 0;
         assert!(!dropped || may_come_back, "a token came back that the destination had refused");
         self.fresh.remove(&(worker, key));
+        self.counts.lent_again += u64::from(sts.has_lived_on(token, now_ms));
         self.counts.returned[forward.outcome as usize] += 1;
         self.gone.push(Gone { worker, stream, key, token });
     }
@@ -276,7 +279,7 @@ impl Counts {
         returned && self.each().into_iter().all(|count| *count > 0)
     }
 
-    fn each(&mut self) -> [&mut u64; 14] {
+    fn each(&mut self) -> [&mut u64; 15] {
         [
             &mut self.schedules,
             &mut self.events,
@@ -285,6 +288,7 @@ impl Counts {
             &mut self.impatient,
             &mut self.calls,
             &mut self.renewals,
+            &mut self.lent_again,
             &mut self.asked_anew,
             &mut self.taken_over,
             &mut self.unauthorized,

@@ -18,6 +18,10 @@ pub(super) struct Token {
     ends_ms: u64,
     /// From when on nobody may send it: a tenth of its life before that, counted from when it was asked for.
     usable_until_ms: u64,
+    /// The same, as it was said when it was issued.
+    first_usable_until_ms: u64,
+    /// It is lent for so many seconds at most, and may be lent again.
+    lent_s: Option<u64>,
     /// It is good for GET only.
     get_only: bool,
 }
@@ -62,17 +66,27 @@ impl Sts {
             let token = &mut self.issued[number];
             let left_s = token.ends_ms.saturating_sub(at_ms) / 1_000;
             if left_s > 0 {
-                token.usable_until_ms = token.usable_until_ms.max(at_ms + usable_ms(left_s));
+                let said_s = token.lent_s.unwrap_or(left_s).min(left_s);
+                token.usable_until_ms = token.usable_until_ms.max(at_ms + usable_ms(said_s));
                 return reply(number, *token, left_s, true);
             }
         }
         let life_s = [0, 1, 2, 3, 5, 8, 30, 30][usize::try_from(roll >> 8).unwrap_or_default() % 8];
-        let (ends_ms, usable_until_ms) = (at_ms + life_s * 1_000, at_ms + usable_ms(life_s));
-        let token = Token { key, ends_ms, usable_until_ms, get_only: (roll >> 16).is_multiple_of(4) };
+        let lent_s = Some(3).filter(|_| (roll >> 24).is_multiple_of(3));
+        let (ends_ms, usable_until_ms) =
+            (at_ms + life_s * 1_000, at_ms + usable_ms(lent_s.unwrap_or(life_s).min(life_s)));
+        let get_only = (roll >> 16).is_multiple_of(4);
+        let token = Token { key, ends_ms, usable_until_ms, first_usable_until_ms: usable_until_ms, lent_s, get_only };
         let number = self.issued.len();
         self.issued.push(token);
         self.last[key] = Some(number);
         reply(number, token, life_s, false)
+    }
+
+    /// Whether the token has outlived what was said of it first: it was lent again.
+    pub(super) fn has_lived_on(&self, number: usize, now_ms: u64) -> bool {
+        let token = self.issued[number];
+        token.lent_s.is_some() && now_ms >= token.first_usable_until_ms
     }
 
     /// The number of the token in a header value. It must be good for the key and method now.
@@ -92,14 +106,19 @@ fn usable_ms(life_s: u64) -> u64 {
     life_s * 900
 }
 
-fn reply(number: usize, token: Token, expires_in: u64, again: bool) -> Reply {
+/// `left_s` is what is left of the token's own life.
+fn reply(number: usize, token: Token, left_s: u64, again: bool) -> Reply {
     let details = if token.get_only { r#"[{"type":"cloakroom_constraint","methods":["GET"]}]"# } else { "[]" };
+    let (expires_in, own_life) = match token.lent_s {
+        Some(lent_s) => (lent_s.min(left_s), format!(r#","credential_expires_in":{left_s}"#)),
+        None => (left_s, String::new()),
+    };
     let body = format!(
         concat!(
-            r#"{{"access_token":"i-{}","token_type":"Bearer","expires_in":{},"authorization_details":{},"#,
+            r#"{{"access_token":"i-{}","token_type":"Bearer","expires_in":{},"authorization_details":{}{},"#,
             r#""issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}}"#
         ),
-        number, expires_in, details
+        number, expires_in, details, own_life
     );
     Reply { status: Some(200), body: body.into_bytes(), token: Some((number, again)) }
 }
