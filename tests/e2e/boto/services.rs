@@ -27,19 +27,14 @@ async fn moto_accepts_what_is_asked_of_dynamodb_and_sqs() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn moto_refuses_what_is_signed_with_another_secret_or_for_another_service() -> Result<()> {
+async fn moto_refuses_a_body_that_is_signed_with_another_secret() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let moto = Moto::start(folder.path(), &["dynamodb:*"]).await?;
     let (keys, session) = (moto.keys(), moto.keys().session_token.expose());
     let guessed = AwsKeys::new(&keys.access_key_id, "guessed", session).ok_or("no keys")?;
-    for (what, keys, wanted) in [
-        ("nothing", keys, json!({"owner": "Zoë/漢", "text": 120_000, "found": 2})),
-        // It says so in S3's words, of which the client of DynamoDB understands the status only.
-        ("another secret", &guessed, json!({"error": "403", "status": 403})),
-    ] {
-        let gateway = start("dynamodb", Place::Rewritten, moto.address(), keys).await?;
-        assert_eq!(boto3(gateway.settings("dynamodb", "")).await?, wanted, "{what}");
-    }
+    let gateway = start("dynamodb", Place::Rewritten, moto.address(), &guessed).await?;
+    // It says so in S3's words, of which the client of DynamoDB understands the status only. The edge would give a reason.
+    assert_eq!(boto3(gateway.settings("dynamodb_item", "")).await?, json!({"error": "403", "status": 403}));
     Ok(())
 }
 
