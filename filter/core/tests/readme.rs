@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use filter_core::{
-    config::{self, Config, Injection, Limits, RouteIdentification, RouteMode},
+    config::{self, Config, Injection, Limits, Payload, RouteIdentification, RouteMode},
     life::Upkeep,
     refusal,
 };
-use token::reason::Reason;
+use token::{reason::Reason, token_type::TokenType};
 
 #[path = "readme/settings.rs"]
 mod settings;
@@ -28,6 +28,26 @@ fn the_example_is_read_and_says_what_it_seems_to_say() {
     let bearer = Injection::Header { name: "authorization".to_owned(), scheme: Some("Bearer".to_owned()) };
     assert_eq!(*route.inject(), bearer);
     assert!(matches!(config.route("health"), Some(RouteMode::Untouched)));
+}
+
+#[test]
+fn each_way_to_use_a_credential_has_an_example_that_is_one() {
+    let mut ways = Vec::new();
+    for (name, kind) in [("azure", TokenType::AzureSas), ("s3", TokenType::AwsKeys), ("db", TokenType::AwsKeys)] {
+        let (_, rest) = README.split_once(&format!("```json {name}\n")).expect("an example");
+        let (json, _) = rest.split_once("```").expect("its end");
+        let config = format!(
+            r#"{{"version": 1, "listener": "l", "reads_bodies": {}, "routes": {{"r": {{"exchange": {json}}}}},
+            "sts": {{"cluster": "sts", "authority": "sts.test", "actor": "spiffe://td.test/edge"}}}}"#,
+            name == "db"
+        );
+        let config = Config::parse(config.as_bytes()).expect("it is valid");
+        let Some(RouteMode::Exchange(route)) = config.route("r") else { panic!("an exchange route") };
+        assert_eq!(route.facts().requested_token_type, kind, "{name}");
+        ways.push(route.sigv4().map(|sigv4| (sigv4.service.clone(), sigv4.payload, route.reads_bodies())));
+    }
+    let way = |service: &str, payload, reads| Some((service.to_owned(), payload, reads));
+    assert_eq!(ways, [None, way("s3", Payload::Reuse, false), way("dynamodb", Payload::Hash, true)]);
 }
 
 #[test]
