@@ -14,7 +14,7 @@ pub mod azure;
 pub mod calls;
 pub mod credential;
 #[cfg(test)]
-pub(crate) mod fake;
+pub(crate) mod fake_provider;
 pub mod gcp;
 pub mod kept;
 mod lane;

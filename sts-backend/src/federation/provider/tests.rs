@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     federation::{
         assertion::{Assertion, Signed},
-        fake,
+        fake_provider,
         order::Order,
         way::Way,
     },
@@ -45,7 +45,7 @@ const LIMITS: Limits =
 struct Shop {
     server: FakeIssuer,
     provider: Arc<Provider>,
-    settings: fake::Settings,
+    settings: fake_provider::Settings,
 }
 
 impl Shop {
@@ -67,7 +67,7 @@ impl Shop {
             meters: Meters::default(),
             entropy: || 0,
         });
-        let settings = fake::Settings::new(&format!("{}/t", server.url));
+        let settings = fake_provider::Settings::new(&format!("{}/t", server.url));
         let shop = Self { server, provider, settings };
         shop.gives(900);
         shop
