@@ -51,7 +51,8 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 impl App {
     /// A service with `in_force` in force.
     pub fn new(in_force: InForce, keys: Arc<SigningKeys>, store: Arc<dyn Store>, clock: fn() -> u64) -> Self {
-        let metrics = Metrics::default();
+        let mut metrics = Metrics::default();
+        metrics.show_providers(in_force.exchange.providers().meters());
         metrics.in_force(&in_force.configuration_version, &in_force.policy_version);
         Self {
             in_force: ArcSwap::from_pointee(in_force),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use token::{message::ExchangeResponse, reason::Reason};
 
 use self::leaf::Leaf;
-use crate::{mint::Issued, refusal::Refusal, store::Store};
+use crate::{issued::Issued, refusal::Refusal, store::Store};
 
 pub mod leaf;
 mod trail;
@@ -44,7 +44,7 @@ impl Released {
         &self.decision_id
     }
 
-    /// The token.
+    /// The token, or the credential on loan.
     pub fn issued(&self) -> &Issued {
         &self.issued
     }
@@ -116,6 +116,7 @@ fn log(leaf: &Leaf) {
         actor = leaf.actor,
         subject = leaf.subject,
         target = leaf.target,
+        provider = leaf.provider,
         policy = leaf.policy,
         jti = leaf.jti,
         reissued = leaf.reissued.then_some(true),

@@ -17,10 +17,11 @@ use zeroize::Zeroizing;
 
 use crate::{
     document,
+    federation::providers::ProviderSettings,
     finding::Finding,
     identity::{SourceSettings, assertion::Assertions},
     policy::Policy,
-    target::{Target, Targets},
+    target::Targets,
 };
 
 mod actors;
@@ -28,6 +29,7 @@ mod checker;
 mod destinations;
 mod files;
 mod listeners;
+mod providers;
 mod raw;
 mod service;
 mod sources;
@@ -49,6 +51,8 @@ pub struct Config {
     pub assertions: Assertions,
     /// Whom we believe.
     pub sources: Vec<SourceSettings>,
+    /// The providers whose credentials destinations take.
+    pub providers: Vec<ProviderSettings>,
     /// The destinations.
     pub targets: Targets,
     /// The policies.
@@ -112,6 +116,8 @@ pub struct Limits {
     pub exchanges_in_flight: usize,
     /// Tokens that are kept to be handed out again; 0 keeps none.
     pub reissue_cache_entries: usize,
+    /// Credentials of each provider that are kept to be lent again.
+    pub credential_cache_entries: usize,
     /// How long a stopping service waits for what is in flight.
     pub drain: Duration,
 }
@@ -164,7 +170,10 @@ fn check(checker: &mut Checker<'_>, raw: RawConfig, version: String) -> Option<C
     let listeners = listeners::check(checker, raw.listeners, issuer.as_deref());
     let (actors, assertions) = actors::check(checker, raw.actors, trust_domain.as_deref(), listeners.as_ref());
     let sources = sources::check(checker, raw.sources);
-    let targets = destinations::targets(checker, raw.targets);
+    // A target of a provider with a mistake has none of its own.
+    let provider_names: BTreeSet<String> = raw.providers.iter().map(|provider| provider.name.clone()).collect();
+    let providers = providers::check(checker, raw.providers, trust_domain.as_deref());
+    let targets = destinations::targets(checker, raw.targets, &providers, &provider_names);
     let policy = destinations::policy(checker, raw.policy);
     let default_life = service::life(checker, "tokens.default_life_seconds", raw.tokens.default_life_seconds, 60);
     let encryption_key = files::encryption_key(checker, &raw.keys.encryption_key_file);
@@ -179,6 +188,7 @@ fn check(checker: &mut Checker<'_>, raw: RawConfig, version: String) -> Option<C
         actors,
         assertions,
         sources,
+        providers,
         targets,
         policy: policy?,
         default_life,
@@ -188,20 +198,6 @@ fn check(checker: &mut Checker<'_>, raw: RawConfig, version: String) -> Option<C
         limits,
         version,
     })
-}
-
-/// The life of a token for a destination that names no ceiling, in seconds.
-const DEFAULT_MAX_LIFE: u64 = 300;
-
-impl From<raw::RawTarget> for Target {
-    fn from(raw: raw::RawTarget) -> Self {
-        Self {
-            name: raw.name,
-            resource: raw.resource,
-            audience: raw.audience,
-            max_life: raw.max_life_seconds.unwrap_or(DEFAULT_MAX_LIFE),
-        }
-    }
 }
 
 #[cfg(test)]

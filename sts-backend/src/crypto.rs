@@ -3,20 +3,19 @@
 //! Why not `jwt-simple` here: it verifies ES256 at a quarter of the speed and its RSA is not constant in time
 //! (RUSTSEC-2023-0071). It is the second opinion in the tests of this file.
 
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{
-        self, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaParameters, RsaPublicKeyComponents,
-        UnparsedPublicKey, VerificationAlgorithm,
-    },
-};
+use aws_lc_rs::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 use thiserror::Error;
 use token::{
     base64url,
     jwk::{KeyMaterial, PublicKey},
     jws::{Algorithm, VerifySignature},
 };
-use zeroize::Zeroizing;
+
+mod es256;
+mod rs256;
+
+pub use es256::Es256Key;
+pub use rs256::Rs256Key;
 
 /// Signatures judged by `aws-lc-rs`.
 #[derive(Clone, Copy, Debug)]
@@ -64,45 +63,18 @@ fn rsa(algorithm: Algorithm) -> Option<&'static RsaParameters> {
     }
 }
 
-/// A private key for ES256 (RFC 7518, section 3.4).
-pub struct Es256Key {
-    pair: EcdsaKeyPair,
-    random: SystemRandom,
-}
-
-impl Es256Key {
-    /// A new key, with its PKCS #8 form for keeping.
-    pub fn generate() -> Result<(Self, Zeroizing<Vec<u8>>), CryptoError> {
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-            .map_err(|_| CryptoError("no key could be made"))?;
-        let pkcs8 = Zeroizing::new(document.as_ref().to_vec());
-        Ok((Self::from_pkcs8(&pkcs8)?, pkcs8))
-    }
-
-    /// The key that `pkcs8` holds.
-    pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, CryptoError> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
-            .map_err(|_| CryptoError("not a PKCS #8 key for P-256"))?;
-        Ok(Self { pair, random: SystemRandom::new() })
-    }
-
-    /// The signature of `message`: r‖s, 64 bytes.
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let signature = self.pair.sign(&self.random, message).map_err(|_| CryptoError("nothing could be signed"))?;
-        Ok(signature.as_ref().to_vec())
-    }
-
-    /// The public point, `04 ‖ x ‖ y`.
-    pub fn public_point(&self) -> &[u8] {
-        self.pair.public_key().as_ref()
-    }
-}
-
 /// 128 bits from the system's generator, in base64url: a name nobody can guess.
 pub fn random_id() -> Result<String, CryptoError> {
     let mut bytes = [0; 16];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| CryptoError("no randomness"))?;
     Ok(base64url::encode(bytes))
+}
+
+/// A number from the system's generator, to spread waits with: where there is none, they are not spread.
+pub fn random_number() -> u64 {
+    let mut bytes = [0; 8];
+    _ = aws_lc_rs::rand::fill(&mut bytes);
+    u64::from_be_bytes(bytes)
 }
 
 #[cfg(test)]

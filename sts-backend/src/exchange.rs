@@ -6,9 +6,10 @@
 //! TokenRequest -> VerifiedActor -> VerifiedSubject -> Grant -> Issued -> Released
 //! ```
 //!
-//! `Issued` is a token made for this request, or one made before that says the same ([`reissue`](crate::reissue)).
+//! `Issued` is a token made for this request, or one made before that says the same ([`reissue`](crate::reissue)); or what the
+//! destination's own platform gives, on loan ([`loan`](crate::loan)).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use token::{reason::Reason, spiffe::SpiffeId};
 
@@ -17,9 +18,12 @@ use crate::{
     actor::{Caller, VerifiedActor},
     audit::{Audit, Trail},
     crypto,
+    federation::providers::Providers,
     identity::{Sources, VerifiedSubject, assertion::Assertions},
+    issued::{Issued, Origin},
     keys::SigningKeys,
-    mint::{Draft, Issued, Origin, Terms},
+    loan::Loan,
+    mint::{Draft, Terms},
     policy::Policy,
     refusal::Refusal,
     reissue::Reissues,
@@ -49,6 +53,8 @@ pub struct ExchangeSettings {
     pub policy: Policy,
     /// The tokens that may be handed out again.
     pub reissues: Arc<Reissues>,
+    /// The providers whose credentials destinations take.
+    pub providers: Arc<Providers>,
 }
 
 /// A token request as it came.
@@ -60,6 +66,8 @@ pub struct Message<'m> {
     pub protocol: Option<&'m str>,
     /// Whether its sender wants a token that nobody had before.
     pub no_cache: bool,
+    /// When it came: its sender does not wait for ever.
+    pub received: Instant,
 }
 
 /// The exchange of one configuration.
@@ -72,6 +80,7 @@ pub struct Exchange {
     targets: Targets,
     policy: Policy,
     reissues: Arc<Reissues>,
+    providers: Arc<Providers>,
     keys: Arc<SigningKeys>,
     audit: Audit,
 }
@@ -92,6 +101,7 @@ impl Exchange {
             targets: settings.targets,
             policy: settings.policy,
             reissues: settings.reissues,
+            providers: settings.providers,
             keys,
             audit,
         }
@@ -100,6 +110,11 @@ impl Exchange {
     /// The tokens that may be handed out again.
     pub fn reissues(&self) -> &Arc<Reissues> {
         &self.reissues
+    }
+
+    /// The providers whose credentials destinations take.
+    pub fn providers(&self) -> &Arc<Providers> {
+        &self.providers
     }
 
     /// Answers one request. `now` is in seconds since the epoch.
@@ -141,8 +156,13 @@ impl Exchange {
             trail.policy(denial.policy, denial.policy_reason);
             denial.refusal
         })?;
-        let draft = Draft::of(&grant, request.asked().requested_token_type, &self.terms, &self.keys, now)?;
-        self.issue(draft, message.no_cache)
+        match Loan::of(&grant, request.asked(), &self.terms, now)? {
+            Some(loan) => Ok(Issued::lend(loan.take(&self.providers, message.no_cache, message.received).await?)),
+            None => {
+                let draft = Draft::of(&grant, request.asked(), &self.terms, &self.keys, now)?;
+                self.issue(draft, message.no_cache)
+            }
+        }
     }
 
     fn issue(&self, draft: Draft, no_cache: bool) -> Result<Issued, Refusal> {

@@ -1,7 +1,8 @@
 //! The security token service as a library: verifies who asks, decides, mints, records.
 //!
 //! The order of one exchange is the order of [`exchange`]: who is asking ([`actor`]), for whom ([`identity`]), whether
-//! ([`policy`]), the token ([`mint`], or one made before: [`reissue`]), the record ([`audit`]). Each step takes the previous step's proof as its argument.
+//! ([`policy`]), the token ([`mint`], or one made before: [`reissue`]) or the loan of what the destination's own platform gives
+//! ([`loan`], [`federation`]), the record ([`audit`]). Each step takes the previous step's proof as its argument.
 //!
 //! Around it: [`config`] is read before anything starts, [`serve`] puts the parts together, [`listener`] and [`tls`] know
 //! who is on a connection, [`endpoint`] turns decisions into HTTP, [`reload`] takes over what changes, and [`validate`]
@@ -23,12 +24,16 @@ pub mod finding;
 #[cfg(test)]
 mod fixture;
 pub mod identity;
+pub mod issued;
+pub mod jwt;
 pub mod keys;
 pub mod listener;
+pub mod loan;
 pub mod logging;
 pub mod metrics;
 pub mod mint;
 pub mod outgoing;
+pub mod permissions;
 pub mod policy;
 pub mod refusal;
 pub mod reissue;

@@ -11,7 +11,11 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{identity::IssuerReadiness, mint::Origin};
+use crate::{
+    federation::meters::Meters,
+    identity::IssuerReadiness,
+    issued::{Issued, Origin},
+};
 
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -136,9 +140,17 @@ impl Metrics {
         self.duration.observe(seconds);
     }
 
-    /// A token was released that comes from `origin`.
-    pub fn released(&self, origin: Origin) {
-        let result = match origin {
+    /// Has what is counted of providers shown too.
+    pub fn show_providers(&mut self, meters: &Meters) {
+        meters.register(&mut self.registry);
+    }
+
+    /// Something was released. Credentials of providers are counted with their providers.
+    pub fn released(&self, issued: &Issued) {
+        if issued.borrowed().is_some() {
+            return;
+        }
+        let result = match issued.origin() {
             Origin::Single => return,
             Origin::Minted => "miss",
             Origin::Renewed => "bypassed",

@@ -2,5 +2,6 @@
 //! destinations. All of it goes through [`fetch`], which reaches what configuration names and nothing else.
 
 pub mod address;
+pub mod authorities;
 pub mod bulkhead;
 pub mod fetch;

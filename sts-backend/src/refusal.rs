@@ -20,13 +20,23 @@ struct Facts {
     wanted: Option<String>,
     help: Option<String>,
     source: Option<String>,
+    retry_after: Option<u64>,
 }
 
 impl Refusal {
     /// A refusal for `reason`; `detail` is one sentence, without final stop.
     pub fn new(reason: Reason, detail: impl Display) -> Self {
         let detail = quote(detail);
-        Self(Box::new(Facts { reason, detail, claim: None, got: None, wanted: None, help: None, source: None }))
+        Self(Box::new(Facts {
+            reason,
+            detail,
+            claim: None,
+            got: None,
+            wanted: None,
+            help: None,
+            source: None,
+            retry_after: None,
+        }))
     }
 
     /// Names the claim or parameter that was wrong.
@@ -57,6 +67,13 @@ impl Refusal {
         self
     }
 
+    /// Says after how many seconds asking again makes sense, where that is known better than the reason alone says.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
     /// Says which trust source refuses. What to do stands in the table of reasons, where nothing better is known.
     #[must_use]
     pub fn of_source(mut self, name: &str) -> Self {
@@ -69,6 +86,11 @@ impl Refusal {
     /// The trust source that refuses, once it is known which one it is.
     pub fn source(&self) -> Option<&str> {
         self.0.source.as_deref()
+    }
+
+    /// After how many seconds asking again makes sense, where the reason alone does not say.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.0.retry_after
     }
 
     /// The stable code.

@@ -14,7 +14,8 @@ use std::{
 
 use crate::{
     audit::Released,
-    mint::{Draft, Form, Issued, Minted, Origin},
+    issued::{Issued, Origin},
+    mint::{Draft, Form, Minted},
 };
 
 /// How many dead entries one addition clears away: more than it adds, and never so many that others wait for it.
@@ -69,8 +70,9 @@ impl Reissues {
     /// made at once the one recorded later stays.
     pub fn keep(&self, released: &Released, now: u64) {
         let issued = released.issued();
-        if matches!(issued.origin(), Origin::Minted | Origin::Renewed) && self.covers(issued.form()) {
-            self.kept().add(Arc::clone(issued.minted()), now, self.capacity);
+        let Some(minted) = issued.minted() else { return };
+        if matches!(issued.origin(), Origin::Minted | Origin::Renewed) && self.covers(minted.form()) {
+            self.kept().add(Arc::clone(minted), now, self.capacity);
         }
     }
 

@@ -20,10 +20,9 @@ use crate::{
     audit::Audit,
     config::Config,
     finding::{self, Finding},
-    identity::SourceError,
     listener::Tls,
     logging::LogControl,
-    serve::put_together,
+    serve::{AssemblyError, put_together},
 };
 
 /// How often files are compared.
@@ -52,8 +51,8 @@ pub enum ReloadError {
     Config(Vec<Finding>),
     #[error("{0}: a change of this takes effect by a restart only")]
     Fixed(String),
-    #[error("the trust sources cannot be used: {0}")]
-    Sources(#[from] SourceError),
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
 }
 
 impl Fixed {

@@ -37,6 +37,19 @@ pub struct Asked {
     pub context: RequestContext,
 }
 
+impl Asked {
+    /// The kind of token asked for, if it is one of `kinds`, which the destination takes.
+    pub fn kind_among(&self, kinds: &[TokenType]) -> Result<TokenType, Refusal> {
+        let kind = self.requested_token_type;
+        if kinds.contains(&kind) {
+            return Ok(kind);
+        }
+        let first = kinds.first().map_or("none", |kind| kind.urn());
+        Err(unsupported("the destination takes another type", kind.urn(), kinds)
+            .help(format!("ask for `{first}`; a filter does so by the `inject` of its route")))
+    }
+}
+
 impl TokenRequest {
     /// Reads a form body. `protocol` is the value of `x-cloakroom-protocol`, which clients other than our filter do not send.
     pub fn read(form: &[u8], protocol: Option<&str>, caller: &Caller) -> Result<Self, Refusal> {
@@ -130,12 +143,13 @@ fn read_subject_token_type(urn: &str) -> Result<TokenType, Refusal> {
 fn read_requested_type(urn: Option<&str>) -> Result<TokenType, Refusal> {
     match urn.map(TokenType::from_urn) {
         None => Ok(TokenType::AccessToken),
-        Some(Some(kind @ (TokenType::AccessToken | TokenType::Jwt))) => Ok(kind),
-        Some(_) => Err(Refusal::new(Reason::TokenTypeUnsupported, "tokens of this type are not issued")
-            .claim("requested_token_type")
-            .got(urn.unwrap_or_default())
-            .wanted(one_of(&[TokenType::AccessToken, TokenType::Jwt]))),
+        Some(Some(kind)) if TokenType::ISSUED.contains(&kind) => Ok(kind),
+        Some(_) => Err(unsupported("tokens of this type are not issued", urn.unwrap_or_default(), &TokenType::ISSUED)),
     }
+}
+
+fn unsupported(detail: &str, got: &str, wanted: &[TokenType]) -> Refusal {
+    Refusal::new(Reason::TokenTypeUnsupported, detail).claim("requested_token_type").got(got).wanted(one_of(wanted))
 }
 
 fn read_scope(text: &str) -> Result<Scope, Refusal> {
@@ -184,8 +198,10 @@ fn refuse_form(error: &FormError) -> Refusal {
 }
 
 fn one_of(kinds: &[TokenType]) -> String {
-    let names: Vec<_> = kinds.iter().map(|kind| kind.urn()).collect();
-    format!("one of {}", names.join(", "))
+    match kinds {
+        [kind] => kind.urn().to_owned(),
+        kinds => format!("one of {}", kinds.iter().map(|kind| kind.urn()).collect::<Vec<_>>().join(", ")),
+    }
 }
 
 fn invalid(detail: &str) -> Refusal {

@@ -15,7 +15,6 @@ use crate::{
     clock,
     config::Config,
     finding::{self, Finding},
-    identity::SourceError,
     keys::{KeyError, SigningKeys},
     listener::{BindError, Kind, Listener, Tls},
     logging::LogControl,
@@ -25,7 +24,7 @@ use crate::{
 
 mod assembly;
 
-pub use assembly::put_together;
+pub use assembly::{AssemblyError, put_together};
 
 /// Why the service did not start.
 #[derive(Debug, Error)]
@@ -38,8 +37,8 @@ pub enum ServeError {
     Store(StoreError),
     #[error("the signing keys cannot be used: {0}")]
     Keys(KeyError),
-    #[error("the trust sources cannot be used: {0}")]
-    Sources(SourceError),
+    #[error(transparent)]
+    Assembly(AssemblyError),
     #[error(transparent)]
     Bind(BindError),
     #[error("the operating system refused something the service needs: {0}")]
@@ -62,7 +61,7 @@ pub async fn run(file: &Path) -> Result<(), ServeError> {
     let direct = config.listeners.direct.as_ref().map(|direct| Tls::new(Arc::clone(&direct.listener.tls)));
     let listeners = bind(&config, &mtls, direct.as_ref()).await?;
     let watch = Watched::of(&config, reading.files);
-    let in_force = put_together(config, &keys, &audit, None).map_err(ServeError::Sources)?;
+    let in_force = put_together(config, &keys, &audit, None).map_err(ServeError::Assembly)?;
     let app = Arc::new(App::new(in_force, keys, store, clock::now));
     announce(&listeners).map_err(ServeError::System)?;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use thiserror::Error;
-use token::reason::Reason;
+use token::{claims::Scope, reason::Reason};
 
-use crate::refusal::Refusal;
+use crate::{loan::Lender, refusal::Refusal};
 
 /// The longest `resource` or `audience`, in bytes.
 const MAX_IDENTIFIER: usize = 1024;
@@ -21,6 +21,11 @@ pub struct Target {
     pub audience: Option<String>,
     /// The longest life of a token for it, in seconds.
     pub max_life: u64,
+    /// What may be opened there: a ceiling on the scope of tokens of our own, where there is one; all that a provider's
+    /// credential may open.
+    pub permissions: Option<Scope>,
+    /// Whose credential it takes, if not a token of ours.
+    pub lender: Option<Lender>,
 }
 
 /// The destinations of one configuration.
@@ -142,11 +147,26 @@ fn unknown(detail: impl std::fmt::Display) -> Refusal {
 }
 
 #[cfg(test)]
+impl Target {
+    /// One that takes tokens of our own.
+    pub fn for_tests(name: &str, resource: &str) -> Self {
+        Self {
+            name: name.into(),
+            resource: resource.into(),
+            audience: None,
+            max_life: 300,
+            permissions: None,
+            lender: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn target(name: &str, resource: &str, audience: Option<&str>) -> Target {
-        Target { name: name.into(), resource: resource.into(), audience: audience.map(Into::into), max_life: 60 }
+        Target { audience: audience.map(Into::into), max_life: 60, ..Target::for_tests(name, resource) }
     }
 
     fn targets() -> Targets {

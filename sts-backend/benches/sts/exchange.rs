@@ -93,7 +93,8 @@ impl Variant {
     /// Exchanges for as long as told, with as many requests under way as the variant has.
     async fn turn(&self, length: std::time::Duration) -> Turn {
         let caller = caller();
-        let message = Message { form: &self.form, protocol: Some("1"), no_cache: false };
+        let message =
+            Message { form: &self.form, protocol: Some("1"), no_cache: false, received: std::time::Instant::now() };
         let watch = Stopwatch::start();
         let ask = async || {
             let mut done = 0;

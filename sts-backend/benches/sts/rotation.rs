@@ -10,8 +10,8 @@ use serde::Serialize;
 use sts_backend::{
     audit::Audit,
     exchange::{Exchange, Message},
+    issued::Origin,
     keys::SigningKeys,
-    mint::Origin,
     reissue::Reissues,
     store::{EmbeddedStore, SealedKey, Store, StoreError, StoreFuture},
 };
@@ -208,7 +208,7 @@ async fn all(exchange: &Exchange, forms: &[Vec<u8>], time: impl Fn(usize) -> u64
 }
 
 fn message(form: &[u8]) -> Message<'_> {
-    Message { form, protocol: Some("1"), no_cache: false }
+    Message { form, protocol: Some("1"), no_cache: false, received: std::time::Instant::now() }
 }
 
 /// A store that keeps nothing.

@@ -289,6 +289,7 @@ async fn variant_of(source: String, settings: SourceSettings, assertions: Assert
         targets: sts_backend::target::Targets::new(vec![target()]).unwrap(),
         policy: Policy::load(&[("policy.cedar".into(), POLICY.into())]).unwrap_or_else(|_| panic!("a sound policy")),
         reissues: Arc::new(Reissues::new(0)),
+        providers: Arc::default(),
     };
     let exchange = Exchange::new(settings, Arc::new(keys), Audit::new(place as Arc<dyn Store>));
     Variant { source, exchange, keys: published, tokens, made: 0, first: Vec::new(), repeated: Vec::new() }
@@ -312,7 +313,7 @@ impl Variant {
     }
 
     async fn exchange(&self, form: &[u8]) {
-        let message = Message { form, protocol: Some("1"), no_cache: false };
+        let message = Message { form, protocol: Some("1"), no_cache: false, received: std::time::Instant::now() };
         if let Err(refused) = self.exchange.exchange(&caller(), message, NOW).await {
             panic!("{}: {:?}", self.source, refused);
         }

@@ -79,6 +79,7 @@ impl World {
             targets: Targets::new(vec![target()]).unwrap(),
             policy: policy(policies, others),
             reissues,
+            providers: Arc::default(),
         }
     }
 
@@ -140,7 +141,14 @@ fn source(jwks: JwksSettings) -> SourceSettings {
 }
 
 pub fn target() -> Target {
-    Target { name: "reports".into(), resource: "https://reports.test".into(), audience: None, max_life: 300 }
+    Target {
+        name: "reports".into(),
+        resource: "https://reports.test".into(),
+        audience: None,
+        max_life: 300,
+        permissions: None,
+        lender: None,
+    }
 }
 
 /// As many policies as told, four of them for the request: the pair, a forbid, a permit that does not hold and one that

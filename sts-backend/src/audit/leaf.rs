@@ -26,12 +26,15 @@ pub struct Leaf {
     /// What proxies have to check on every use of the token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub constraints: Vec<Constraint>,
+    /// When the provider's credential dies, which was lent until `exp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_exp: Option<u64>,
     /// The decision's name in answers and logs.
     pub decision_id: String,
     /// Why, in words, where it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// When the token dies.
+    /// When the token dies, or the loan of a provider's credential ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exp: Option<u64>,
     /// What the claim or parameter was.
@@ -46,7 +49,7 @@ pub struct Leaf {
     /// The issuer of the subject token, once verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
-    /// The token's own name.
+    /// The token's own name. Of a provider's credential: that of the assertion it was given for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
     /// The proxy's listener, as it says.
@@ -62,10 +65,16 @@ pub struct Leaf {
     pub policy_reason: Option<String>,
     /// The digest of schema and policies.
     pub policy_version: String,
+    /// The provider whose credential the destination takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// By what the provider's own record names the credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_reference: Option<String>,
     /// The stable code of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether the token was made for an earlier request: the one with the same `jti` and without this.
+    /// Whether the token was made, or the credential had, for an earlier request: the one with the same `jti` and without this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reissued: bool,
     /// The kind of token asked for.

@@ -6,7 +6,7 @@ use super::leaf::{CallerKind, Leaf, Outcome, VERSION};
 use crate::{
     actor::{Caller, VerifiedActor},
     identity::VerifiedSubject,
-    mint::{Issued, Origin},
+    issued::{Issued, Origin},
     refusal::{Refusal, quote},
     request::TokenRequest,
     target::Target,
@@ -30,6 +30,7 @@ impl Trail {
             caller,
             claim: None,
             constraints: Vec::new(),
+            credential_exp: None,
             decision_id,
             detail: None,
             exp: None,
@@ -43,6 +44,8 @@ impl Trail {
             policy: None,
             policy_reason: None,
             policy_version: policy_version.to_owned(),
+            provider: None,
+            provider_reference: None,
             reason: None,
             reissued: false,
             requested_token_type: None,
@@ -86,6 +89,7 @@ impl Trail {
     /// The destination is known.
     pub fn target(&mut self, target: &Target) {
         self.leaf.target = Some(target.resource.clone());
+        self.leaf.provider = target.lender.as_ref().map(|lender| lender.provider.clone());
     }
 
     /// A policy decided.
@@ -95,16 +99,19 @@ impl Trail {
     }
 
     pub(super) fn granted(mut self, issued: &Issued) -> Leaf {
-        let form = issued.form();
-        let scope = &form.claims.scope;
+        let (scope, (policy, policy_reason)) = (issued.scope(), issued.policy());
         self.leaf.outcome = Outcome::Granted;
-        self.leaf.policy = Some(form.policy.clone());
-        self.leaf.policy_reason = form.policy_reason.clone();
+        self.leaf.policy = Some(policy.to_owned());
+        self.leaf.policy_reason = policy_reason.map(str::to_owned);
         self.leaf.scope_granted = (!scope.is_empty()).then(|| scope.to_string());
         self.leaf.jti = Some(issued.jti().to_owned());
         self.leaf.exp = Some(issued.exp());
         self.leaf.issued_token_sha256 = Some(issued.fingerprint().to_owned());
-        self.leaf.constraints = form.claims.authorization_details.clone();
+        self.leaf.constraints = issued.constraints().to_vec();
+        if let Some(borrowed) = issued.borrowed() {
+            self.leaf.credential_exp = Some(borrowed.kept().expires_at());
+            self.leaf.provider_reference = borrowed.kept().provider_reference().map(quote);
+        }
         self.leaf.reissued = issued.origin() == Origin::Kept;
         self.leaf
     }

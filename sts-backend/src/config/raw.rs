@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 
+use super::providers::raw::{RawOpening, RawProvider};
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
@@ -18,6 +20,8 @@ pub(super) struct RawConfig {
     pub actors: Vec<RawActor>,
     #[serde(default)]
     pub sources: Vec<RawSource>,
+    #[serde(default)]
+    pub providers: Vec<RawProvider>,
     #[serde(default)]
     pub targets: Vec<RawTarget>,
     pub policy: RawPolicy,
@@ -239,6 +243,9 @@ pub(super) struct RawTarget {
     pub name: String,
     pub resource: String,
     pub audience: Option<String>,
+    pub provider: Option<String>,
+    pub target: Option<RawOpening>,
+    pub permissions: Option<Vec<String>>,
     pub max_life_seconds: Option<u64>,
 }
 
@@ -282,5 +289,6 @@ pub(super) struct RawLimits {
     pub connections: Option<u64>,
     pub exchanges_in_flight: Option<u64>,
     pub reissue_cache_entries: Option<u64>,
+    pub credential_cache_entries: Option<u64>,
     pub drain_seconds: Option<u64>,
 }

@@ -128,11 +128,13 @@ pub(super) fn limits(checker: &mut Checker<'_>, raw: RawLimits) -> Limits {
     let connections = bounded("connections", raw.connections, 4_096, 1..=1 << 20);
     let exchanges = bounded("exchanges_in_flight", raw.exchanges_in_flight, 1_024, 1..=1 << 20);
     let reissues = bounded("reissue_cache_entries", raw.reissue_cache_entries, 20_000, 0..=1 << 20);
+    let credentials = bounded("credential_cache_entries", raw.credential_cache_entries, 10_000, 1..=1 << 20);
     let drain = bounded("drain_seconds", raw.drain_seconds, 10, 1..=3_600);
     Limits {
         connections: usize::try_from(connections).unwrap_or(usize::MAX),
         exchanges_in_flight: usize::try_from(exchanges).unwrap_or(usize::MAX),
         reissue_cache_entries: usize::try_from(reissues).unwrap_or(usize::MAX),
+        credential_cache_entries: usize::try_from(credentials).unwrap_or(usize::MAX),
         drain: Duration::from_secs(drain),
     }
 }

@@ -18,7 +18,7 @@ mod server;
 
 mod aws_request;
 
-const NAME: &str = "a name of letters, digits, `-`, `.` and `_`";
+pub(super) const NAME: &str = "a name of letters, digits, `-`, `.` and `_`";
 
 pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<SourceSettings> {
     if raw.is_empty() {
@@ -30,7 +30,7 @@ pub(super) fn check(checker: &mut Checker<'_>, raw: Vec<RawSource>) -> Vec<Sourc
     for (index, source) in raw.into_iter().enumerate() {
         let at = format!("sources[{index}]");
         once(checker, &mut names, format!("{at}.name"), &source.name);
-        if source.name.is_empty() || source.name.len() > 64 || !source.name.bytes().all(is_name_byte) {
+        if !is_name(&source.name) {
             checker.wrong(format!("{at}.name"), format!("`{}`", source.name), NAME, "it becomes part of names");
         }
         let audience = audience(checker, &format!("{at}.audience"), source.audience);
@@ -254,6 +254,11 @@ fn allowed(checker: &mut Checker<'_>, at: &str, names: &[String]) -> Option<Vec<
         }
     }
     fine.then_some(algorithms)
+}
+
+/// Whether `text` can be the name of a source, or of a provider.
+pub(super) fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(is_name_byte)
 }
 
 fn is_name_byte(byte: u8) -> bool {

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use jwt_simple::prelude::{
     Claims, Duration, ECDSAP256KeyPairLike, ECDSAP256PublicKeyLike, ECDSAP384KeyPairLike, ECDSAP384PublicKeyLike,
-    ES256KeyPair, ES256PublicKey, ES384KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, RS256KeyPair, RSAKeyPairLike,
-    VerificationOptions,
+    ES256KeyPair, ES256PublicKey, ES384KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, RS256KeyPair, RS256PublicKey,
+    RSAKeyPairLike, RSAPublicKeyLike, VerificationOptions,
 };
 use serde_json::Value;
 use token::{
@@ -178,4 +178,22 @@ fn every_signature_and_name_differs() {
     let (left, right) = (random_id().unwrap(), random_id().unwrap());
     assert_ne!(left, right);
     assert_eq!(base64url::decode(&left).unwrap().len(), 16);
+}
+
+#[test]
+fn what_we_sign_with_rs256_jwt_simple_verifies() {
+    let (key, pkcs8) = Rs256Key::generate().unwrap();
+    let (modulus, exponent) = key.public_components();
+    let jwk = Jwk::rs256(modulus, exponent).unwrap();
+    let again = Rs256Key::from_pkcs8(&pkcs8).unwrap();
+    assert_eq!(again.public_components(), (modulus, exponent));
+    let header = base64url::encode(r#"{"alg":"RS256","typ":"JWT"}"#);
+    let input = format!("{header}.{}", base64url::encode(r#"{"sub":"s","exp":4102444800}"#));
+    let token = format!("{input}.{}", base64url::encode(again.sign(input.as_bytes()).unwrap()));
+    let public = RS256PublicKey::from_components(modulus, exponent).unwrap();
+    let options = VerificationOptions { accept_future: true, ..Default::default() };
+    assert_eq!(public.verify_token::<Value>(&token, Some(options)).unwrap().subject.as_deref(), Some("s"));
+    assert!(verifies(serde_json::to_value(&jwk).unwrap(), &token));
+    assert!(Es256Key::from_pkcs8(&pkcs8).is_err());
+    assert!(Rs256Key::from_pkcs8(&Es256Key::generate().unwrap().1).is_err());
 }

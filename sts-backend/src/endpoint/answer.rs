@@ -48,7 +48,7 @@ pub fn refused(refusal: &Refusal, decision_id: Option<&str>) -> Response {
         status.error = "unsupported_grant_type";
     }
     let mut response = refused_with(status.http, status.error, refusal, decision_id);
-    if let Some(seconds) = status.retry_after {
+    if let Some(seconds) = status.retry_after.map(|usual| refusal.retry_after_seconds().unwrap_or(u64::from(usual))) {
         set(&mut response, header::RETRY_AFTER, &seconds.to_string());
     }
     if status.http == StatusCode::UNAUTHORIZED {
@@ -159,5 +159,9 @@ mod tests {
         assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(busy.headers()[header::RETRY_AFTER], "1");
         assert_eq!(busy.headers()[header::CACHE_CONTROL], "no-store");
+        let throttled = refused(&Refusal::new(Reason::ProviderThrottled, "x").retry_after(30), None);
+        assert_eq!(throttled.headers()[header::RETRY_AFTER], "30", "a provider's wish is passed on");
+        let final_one = refused(&Refusal::new(Reason::PolicyDenied, "x").retry_after(30), None);
+        assert!(!final_one.headers().contains_key(header::RETRY_AFTER));
     }
 }

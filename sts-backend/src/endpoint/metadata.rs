@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use serde::Serialize;
-use token::token_type::GRANT_TYPE_TOKEN_EXCHANGE;
+use token::{jws::Algorithm, token_type::GRANT_TYPE_TOKEN_EXCHANGE};
 
 use super::{answer, jwks, token::PATH as TOKEN_PATH};
-use crate::app::App;
+use crate::{app::App, keys::ALGORITHMS};
 
 /// The path of the metadata of RFC 8414; an issuer's path follows it (section 3.1).
 pub const OAUTH_PATH: &str = "/.well-known/oauth-authorization-server";
@@ -51,7 +51,7 @@ struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject_types_supported: Option<[&'static str; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id_token_signing_alg_values_supported: Option<[&'static str; 1]>,
+    id_token_signing_alg_values_supported: Option<[&'static str; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     claims_supported: Option<Vec<&'static str>>,
 }
@@ -68,7 +68,7 @@ impl Metadata {
         let mut document = describe(addresses);
         let authorization_server = serialise(&document);
         document.subject_types_supported = Some(["public"]);
-        document.id_token_signing_alg_values_supported = Some(["ES256"]);
+        document.id_token_signing_alg_values_supported = Some(ALGORITHMS.map(Algorithm::name));
         let claims = ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "act"];
         document.claims_supported = Some(claims.to_vec());
         Self {
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(document["token_endpoint"], "https://sts.test:2/oauth2/token");
         assert_eq!(document["mtls_endpoint_aliases"]["token_endpoint"], "https://sts.test:1/oauth2/token");
         assert_eq!(document["token_endpoint_auth_methods_supported"], json!(["tls_client_auth", "none"]));
-        assert_eq!(openid["id_token_signing_alg_values_supported"], json!(["ES256"]));
+        assert_eq!(openid["id_token_signing_alg_values_supported"], json!(["ES256", "RS256"]));
         assert_eq!(openid["subject_types_supported"], json!(["public"]));
     }
 

@@ -44,7 +44,9 @@ pub async fn exchange(
     };
     let (protocol, no_cache) = (protocol(request.headers()), no_cache(request.headers()));
     match read_form(request).await {
-        Ok(form) => decide(app, admission, caller, Received { form, protocol, no_cache }, started).await,
+        Ok(form) => {
+            decide(app, admission, caller, Received { form, protocol, no_cache, received: started }, started).await
+        }
         Err(response) => {
             app.metrics.http_refused(response.status());
             response
@@ -57,11 +59,18 @@ struct Received {
     form: Zeroizing<Vec<u8>>,
     protocol: Option<String>,
     no_cache: bool,
+    /// When it came.
+    received: Instant,
 }
 
 impl Received {
     fn message(&self) -> Message<'_> {
-        Message { form: &self.form, protocol: self.protocol.as_deref(), no_cache: self.no_cache }
+        Message {
+            form: &self.form,
+            protocol: self.protocol.as_deref(),
+            no_cache: self.no_cache,
+            received: self.received,
+        }
     }
 }
 
@@ -84,7 +93,7 @@ async fn decide(
     });
     let (response, reason) = match task.await {
         Ok(Ok(released)) => {
-            app.metrics.released(released.issued().origin());
+            app.metrics.released(released.issued());
             (answer::granted(released.response(), released.decision_id()), None)
         }
         Ok(Err(refused)) => {

@@ -21,6 +21,7 @@ use crate::{
     target::Target,
 };
 
+mod federation;
 mod record;
 mod reissue;
 
@@ -63,10 +64,9 @@ struct World {
 
 fn settings(policy: &str, sources: &Arc<Sources>, reissues: &Arc<Reissues>) -> ExchangeSettings {
     let target = |name: &str, max_life| Target {
-        name: name.into(),
-        resource: format!("https://{name}.test"),
         audience: Some(name.into()),
         max_life,
+        ..Target::for_tests(name, &format!("https://{name}.test"))
     };
     ExchangeSettings {
         issuer: "https://sts.test".into(),
@@ -85,6 +85,7 @@ fn settings(policy: &str, sources: &Arc<Sources>, reissues: &Arc<Reissues>) -> E
         .unwrap(),
         policy: Policy::load(&[("policy.cedar".into(), policy.into())]).map_err(|e| format!("{e:?}")).unwrap(),
         reissues: Arc::clone(reissues),
+        providers: Arc::default(),
     }
 }
 
@@ -171,7 +172,7 @@ fn proxy() -> Caller {
 }
 
 fn message<'m>(form: &'m [u8], protocol: Option<&'m str>) -> Message<'m> {
-    Message { form, protocol, no_cache: false }
+    Message { form, protocol, no_cache: false, received: Instant::now() }
 }
 
 #[tokio::test]

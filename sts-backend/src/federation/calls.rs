@@ -1,14 +1,19 @@
 //! Calls to one provider, kept within bounds.
 
+use std::{fmt, sync::Arc, time::Instant};
+
 use http::{HeaderName, HeaderValue, Request, Uri};
 use http_body_util::Full;
 use hyper::body::Bytes;
 
-use super::trouble::Trouble;
-use crate::outgoing::fetch::{Answered, Bounds, Fetcher};
+use super::{
+    lane::{Lane, retries::Retries},
+    trouble::Trouble,
+};
+use crate::outgoing::fetch::{Answered, Bounds, FetchError, Fetcher};
 
 /// A request that can be made more than once. Always a POST.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Call {
     pub uri: Uri,
     pub headers: Vec<(HeaderName, HeaderValue)>,
@@ -16,16 +21,32 @@ pub struct Call {
     pub body: Bytes,
 }
 
-/// The way to one provider.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        let uri = (self.uri.authority().map(ToString::to_string), self.uri.path());
+        f.debug_struct("Call").field("uri", &uri).field("headers", &names).field("body", &self.body.len()).finish()
+    }
+}
+
+/// The way to one provider, for the calls of one order.
 pub struct Calls {
     fetcher: Fetcher,
     bounds: Bounds,
+    /// The lane, and when the order must be filled. Without one each call is made once, whatever becomes of it.
+    lane: Option<(Arc<Lane>, Instant)>,
 }
 
 impl Calls {
-    /// Calls by `fetcher`.
+    /// Calls by `fetcher`, each made once.
     pub fn new(fetcher: Fetcher, bounds: Bounds) -> Self {
-        Self { fetcher, bounds }
+        Self { fetcher, bounds, lane: None }
+    }
+
+    /// The same in `lane`: at its pace, repeated where that may help, and all of it before `deadline`.
+    #[must_use]
+    pub fn within(self, lane: Arc<Lane>, deadline: Instant) -> Self {
+        Self { lane: Some((lane, deadline)), ..self }
     }
 
     /// Makes `call`, and says what `judge` makes of the answer.
@@ -34,11 +55,40 @@ impl Calls {
         call: &Call,
         judge: impl Fn(&Answered) -> Result<T, Trouble> + Send,
     ) -> Result<T, Trouble> {
+        let Some((lane, deadline)) = &self.lane else {
+            return self.send(call, self.bounds).await.and_then(|answered| judge(&answered));
+        };
+        let host = call.uri.authority().map_or("", |authority| authority.as_str());
+        let mut retries = Retries::default();
+        loop {
+            let pass = lane.enter(host, *deadline).await?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let bounds = Bounds { time: self.bounds.time.min(left), ..self.bounds };
+            let judged = self.send(call, bounds).await.and_then(|answered| judge(&answered));
+            pass.ended(judged.as_ref().err());
+            let trouble = match judged {
+                Ok(given) => return Ok(given),
+                Err(trouble) => trouble,
+            };
+            match retries.after(&trouble, lane.entropy()) {
+                Some(wait) if Instant::now() + wait < *deadline => tokio::time::sleep(wait).await,
+                _ => return Err(trouble),
+            }
+        }
+    }
+
+    async fn send(&self, call: &Call, bounds: Bounds) -> Result<Answered, Trouble> {
         let mut request = Request::new(Full::new(call.body.clone()));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = call.uri.clone();
         request.headers_mut().extend(call.headers.iter().cloned());
-        let answered = self.fetcher.send(request, self.bounds).await;
-        judge(&answered.map_err(|error| Trouble::Unavailable { code: error.to_string() })?)
+        self.fetcher.send(request, bounds).await.map_err(|error| match error {
+            FetchError::TooLarge { .. } => Trouble::Invalid { code: error.to_string() },
+            FetchError::Refused { .. } => Trouble::Refused {
+                code: error.to_string(),
+                help: "correct the provider's address, or allow private ones in its settings",
+            },
+            _ => Trouble::Unavailable { code: error.to_string() },
+        })
     }
 }

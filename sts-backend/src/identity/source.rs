@@ -18,7 +18,7 @@ use super::{
     preset::{KeyLocation, github::GithubJobs, oidc::OidcClaims},
     shared_audience,
 };
-use crate::outgoing::address::uri_problem;
+use crate::outgoing::{address::uri_problem, authorities::AuthoritiesError};
 
 /// The longest audience, in bytes.
 const MAX_AUDIENCE: usize = 1024;
@@ -113,10 +113,8 @@ pub enum SourceError {
     SameNames { name: String, other: String, prefix: String },
     #[error("source `{name}`: `{uri}` {problem}")]
     Address { name: String, uri: String, problem: &'static str },
-    #[error("source `{name}`: the authorities in `{file}` cannot be used: {problem}")]
-    Authorities { name: String, file: String, problem: String },
-    #[error("source `{0}`: the system has no certificate authorities; install them, or set `ca_file`")]
-    NoAuthorities(String),
+    #[error("source `{name}`: {problem}")]
+    Authorities { name: String, problem: AuthoritiesError },
 }
 
 impl SourceSettings {

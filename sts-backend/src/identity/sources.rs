@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use rustls::RootCertStore;
-use token::{digest, jws::Algorithm, reason::Reason, spiffe::SpiffeId, token_type::TokenType};
+use token::{jws::Algorithm, reason::Reason, spiffe::SpiffeId, token_type::TokenType};
 
 use super::{
     IssuerReadiness,
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     actor::VerifiedActor,
-    outgoing::fetch::{self, Fetcher},
+    outgoing::{authorities::Authorities, fetch::Fetcher},
     refusal::Refusal,
 };
 
@@ -206,14 +206,14 @@ impl Source {
         let unusable = |error: rustls::Error| SourceError::Preset { name: name.clone(), problem: error.to_string() };
         let review = match &settings.preset {
             Preset::Kubernetes { token_review: Some(server), .. } => {
-                let (authorities, _) = authorities(name, server.ca.as_deref())?;
+                let authorities = authorities(name, server.ca.as_deref())?.store;
                 Some(TokenReview::new(name, audience, server.clone(), authorities).map_err(unusable)?)
             }
             _ => None,
         };
         let introspection = match &settings.preset {
             Preset::Introspection(introspection) => {
-                let (authorities, _) = authorities(name, introspection.server.ca.as_deref())?;
+                let authorities = authorities(name, introspection.server.ca.as_deref())?.store;
                 Some(Introspection::new(name, audience, introspection.clone(), authorities).map_err(unusable)?)
             }
             _ => None,
@@ -236,7 +236,7 @@ impl AwsRequestSource {
     fn new(aws: AwsRequestSettings, settings: SourceSettings) -> Result<Self, SourceError> {
         let endpoint = aws.endpoint.as_ref();
         let ca = endpoint.and_then(|endpoint| endpoint.ca.as_deref());
-        let (authorities, _) = authorities(&settings.name, ca)?;
+        let authorities = authorities(&settings.name, ca)?.store;
         let private = endpoint.is_some_and(|endpoint| endpoint.allow_private_addresses);
         let fetcher = Fetcher::keeping(service::KEPT, authorities, private)
             .map_err(|error| SourceError::Preset { name: settings.name.clone(), problem: error.to_string() })?;
@@ -251,8 +251,8 @@ fn published(
     keys: KeySource,
     previous: Option<&Sources>,
 ) -> Result<(Arc<IssuerKeys>, Origin), SourceError> {
-    let (authorities, digest) = match keys.location {
-        KeyLocation::File(_) => (RootCertStore::empty(), None),
+    let Authorities { store, digest } = match keys.location {
+        KeyLocation::File(_) => Authorities { store: RootCertStore::empty(), digest: None },
         KeyLocation::Set(_) | KeyLocation::Discovery(_) => authorities(&settings.name, settings.jwks.ca.as_deref())?,
     };
     let origin = Origin {
@@ -267,7 +267,7 @@ fn published(
     let keys = match kept {
         Some(kept) => kept,
         None => {
-            let fetcher = Fetcher::new(authorities, settings.jwks.allow_private_addresses)
+            let fetcher = Fetcher::new(store, settings.jwks.allow_private_addresses)
                 .map_err(|error| SourceError::Preset { name: settings.name.clone(), problem: error.to_string() })?;
             IssuerKeys::new(&settings.name, origin.issuers.first().map_or("", String::as_str), keys, fetcher)
         }
@@ -275,16 +275,7 @@ fn published(
     Ok((keys, origin))
 }
 
-/// The authorities to believe, and the digest of their file where there is one.
-fn authorities(source: &str, file: Option<&Path>) -> Result<(RootCertStore, Option<[u8; 32]>), SourceError> {
-    let Some(file) = file else {
-        let authorities = fetch::system_authorities();
-        let none = authorities.is_empty();
-        return if none { Err(SourceError::NoAuthorities(source.to_owned())) } else { Ok((authorities, None)) };
-    };
-    let unusable =
-        |problem| SourceError::Authorities { name: source.to_owned(), file: file.display().to_string(), problem };
-    let pem = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
-    let authorities = fetch::read_authorities(&pem).map_err(unusable)?;
-    Ok((authorities, Some(digest::sha256(&pem))))
+/// The authorities that this source believes.
+fn authorities(source: &str, file: Option<&Path>) -> Result<Authorities, SourceError> {
+    Authorities::load(file).map_err(|problem| SourceError::Authorities { name: source.to_owned(), problem })
 }

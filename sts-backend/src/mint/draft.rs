@@ -3,13 +3,13 @@
 use std::hash::{Hash, Hasher};
 
 use token::{
-    claims::{AccessTokenClaims, Actor},
+    claims::{AccessTokenClaims, Actor, Scope},
     constraint::Constraint,
     reason::Reason,
     token_type::TokenType,
 };
 
-use crate::{keys::SigningKeys, policy::Grant, refusal::Refusal};
+use crate::{keys::SigningKeys, permissions, policy::Grant, refusal::Refusal, request::Asked};
 
 /// What one configuration says of every token.
 #[derive(Clone, Debug)]
@@ -49,28 +49,31 @@ pub struct Form {
     pub policy_version: String,
 }
 
-impl Draft {
-    /// What `grant` allows at `now`.
-    pub fn of(
-        grant: &Grant<'_>,
-        kind: TokenType,
-        terms: &Terms,
-        keys: &SigningKeys,
-        now: u64,
-    ) -> Result<Self, Refusal> {
-        let default = if grant.actor().proxy().is_some() { terms.default_life } else { terms.direct_default_life };
-        let longest_life = grant.ttl().unwrap_or(default).min(grant.target().max_life);
-        let life = longest_life.min(grant.subject().expires_at().saturating_sub(now));
-        if life == 0 {
-            return Err(Refusal::new(Reason::SubjectTokenExpired, "the token expired while it was being exchanged")
+impl Terms {
+    /// For how many seconds permit, configuration and destination let something live that `grant` allows; and for how many of
+    /// them the subject's own token allows it at `now`.
+    pub fn lives(&self, grant: &Grant<'_>, now: u64) -> Result<(u64, u64), Refusal> {
+        let default = if grant.actor().proxy().is_some() { self.default_life } else { self.direct_default_life };
+        let longest = grant.ttl().unwrap_or(default).min(grant.target().max_life);
+        match longest.min(grant.subject().expires_at().saturating_sub(now)) {
+            0 => Err(Refusal::new(Reason::SubjectTokenExpired, "the token expired while it was being exchanged")
                 .claim("exp")
                 .got(grant.subject().expires_at())
-                .wanted(format!("later than {now}")));
+                .wanted(format!("later than {now}"))),
+            life => Ok((longest, life)),
         }
+    }
+}
+
+impl Draft {
+    /// What `grant` allows at `now`.
+    pub fn of(grant: &Grant<'_>, asked: &Asked, terms: &Terms, keys: &SigningKeys, now: u64) -> Result<Self, Refusal> {
+        let kind = asked.kind_among(&[TokenType::AccessToken, TokenType::Jwt])?;
+        let (longest_life, life) = terms.lives(grant, now)?;
         let form = Form {
-            claims: claims(grant, terms),
+            claims: claims(grant, permissions::own(grant)?, terms),
             kind,
-            kid: keys.kid().to_owned(),
+            kid: keys.es256().kid().to_owned(),
             longest_life,
             policy: grant.policy().to_owned(),
             policy_reason: grant.policy_reason().map(str::to_owned),
@@ -83,6 +86,11 @@ impl Draft {
     #[cfg(test)]
     pub(crate) fn for_tests(form: Form, life: u64, now: u64) -> Self {
         Self { form, life, now }
+    }
+
+    /// How many seconds the token would live.
+    pub fn life(&self) -> u64 {
+        self.life
     }
 
     /// All of it but the moment.
@@ -114,7 +122,7 @@ impl Hash for Form {
     }
 }
 
-fn claims(grant: &Grant<'_>, terms: &Terms) -> AccessTokenClaims {
+fn claims(grant: &Grant<'_>, scope: Scope, terms: &Terms) -> AccessTokenClaims {
     let subject = grant.subject().name().as_str();
     let proxy = grant.actor().proxy().map(token::spiffe::SpiffeId::as_str);
     AccessTokenClaims {
@@ -126,7 +134,7 @@ fn claims(grant: &Grant<'_>, terms: &Terms) -> AccessTokenClaims {
         nbf: 0,
         jti: String::new(),
         client_id: proxy.unwrap_or(subject).to_owned(),
-        scope: grant.scope().clone(),
+        scope,
         // `act` of a subject token counts only where its issuer is trusted for delegation, and none is yet.
         act: proxy.map(Actor::new),
         may_act: None,

@@ -40,7 +40,7 @@ pub enum FetchError {
     Refused { uri: String, problem: &'static str },
     #[error("`{uri}` could not be reached: {cause}")]
     Unreachable { uri: String, cause: String },
-    #[error("`{uri}` did not answer within {} s", within.as_secs())]
+    #[error("`{uri}` did not answer within {within:?}")]
     TimedOut { uri: String, within: Duration },
     #[error("`{uri}` answered {status}; 200 was expected (redirects are not followed)")]
     Status { uri: String, status: StatusCode },

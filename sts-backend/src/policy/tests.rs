@@ -52,8 +52,7 @@ fn decide(policy: &Policy, asking: &Asking) -> Result<(String, String), Denial> 
     let registered = [token::spiffe::SpiffeId::parse(PROXY).unwrap()].into();
     let actor = VerifiedActor::verify(&caller, &request, &registered, "td.test").unwrap();
     let subject = VerifiedSubject::for_tests(JOB, &[("namespace", "payments")]);
-    let target =
-        Target { name: "reports".into(), resource: "https://reports.test".into(), audience: None, max_life: 60 };
+    let target = Target { max_life: 60, ..Target::for_tests("reports", "https://reports.test") };
     let asked = Asked {
         scope: asking.scope.map(|scope| Scope::parse(scope).unwrap()),
         audience: None,

@@ -143,8 +143,7 @@ mod tests {
             "sts": {"cluster": "s", "authority": "s", "actor": "spiffe://td/e"},
         });
         let config = Config::parse(config.to_string().as_bytes()).unwrap();
-        let target =
-            |max_life| Target { name: "a".into(), resource: "https://a.test".into(), audience: None, max_life };
+        let target = |max_life| Target { max_life, ..Target::for_tests("a", "https://a.test") };
         let targets = Targets::new(longest.map(target).into_iter().collect()).unwrap();
         let lives = longest.map(|_| Lives { targets: &targets, default: 60 });
         let lines = Lines::default();

@@ -136,6 +136,25 @@ impl Jwk {
         Ok(jwk)
     }
 
+    /// The JWK of an RSA public key for RS256, `kid` being its thumbprint. Both numbers are big-endian.
+    pub fn rs256(modulus: &[u8], exponent: &[u8]) -> Result<Self, JwkError> {
+        // RFC 7518, section 6.3.1.1: no leading zeros.
+        let significant = |number: &[u8]| {
+            let start = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
+            number.get(start..).map(base64url::encode)
+        };
+        let mut jwk = Self {
+            kty: "RSA".to_owned(),
+            n: significant(modulus),
+            e: significant(exponent),
+            alg: Some(Algorithm::Rs256.name().to_owned()),
+            key_use: Some("sig".to_owned()),
+            ..Self::default()
+        };
+        jwk.kid = Some(jwk.thumbprint()?);
+        Ok(jwk)
+    }
+
     /// The key's SHA-256 thumbprint (RFC 7638, section 3): its required members in lexical order, digested.
     pub fn thumbprint(&self) -> Result<String, JwkError> {
         let member = |value: &Option<String>| {

@@ -40,7 +40,7 @@ impl Scene {
 
     async fn ask_as(&self, caller: &Caller, request: &ExchangeRequest, now: u64, no_cache: bool) -> Released {
         let form = request.to_form();
-        let message = Message { form: form.as_bytes(), protocol: Some("1"), no_cache };
+        let message = Message { form: form.as_bytes(), protocol: Some("1"), no_cache, received: Instant::now() };
         self.exchange.exchange(caller, message, now).await.unwrap()
     }
 

@@ -86,6 +86,22 @@ fn an_es256_jwk_is_named_by_its_thumbprint() {
 }
 
 #[test]
+fn an_rs256_jwk_is_named_by_its_thumbprint() {
+    // The key of RFC 7638, section 3.1.
+    let modulus = base64url::decode(
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn6\
+         4tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n9\
+         1CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+    )
+    .unwrap();
+    let jwk = Jwk::rs256(&[&[0], modulus.as_slice()].concat(), &[1, 0, 1]).unwrap();
+    assert_eq!(jwk.kid.as_deref(), Some("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"));
+    assert_eq!((jwk.alg.as_deref(), jwk.key_use.as_deref()), (Some("RS256"), Some("sig")));
+    let material = KeyMaterial::Rsa { modulus, exponent: vec![1, 0, 1] };
+    assert_eq!(PublicKey::from_jwk(&jwk).unwrap().material(), &material);
+}
+
+#[test]
 fn a_set_keeps_what_verifies_and_chooses_without_guessing() {
     let set = format!(
         r#"{{"keys":[{},{},{},{{"kty":"oct","k":"AQ"}},"junk"]}}"#,
