@@ -6,6 +6,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{finding, logging, serve, validate};
 
+mod init;
+
 /// Cloakroom's security token service: swaps a workload's native token for one that opens one destination.
 #[derive(Debug, Parser)]
 #[command(name = "cloakroom", version, about, arg_required_else_help = true)]
@@ -31,6 +33,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         envoy: Vec<PathBuf>,
     },
+    /// Print what makes a destination's cloud trust this service, and the matching lines of configuration.
+    Init(Box<init::Options>),
     /// Print the JSON Schema of a configuration, for editors and checks.
     Schema {
         /// Whose configuration.
@@ -84,6 +88,16 @@ pub fn run(cli: Cli) -> ExitCode {
             eprintln!("{}", finding::lines(&validation.findings));
             ExitCode::FAILURE
         }
+        Command::Init(options) => match init::run(&options) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
         Command::Schema { of } => {
             print!("{}", of.schema());
             ExitCode::SUCCESS

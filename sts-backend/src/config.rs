@@ -28,6 +28,7 @@ mod actors;
 mod checker;
 mod destinations;
 mod files;
+mod known_as;
 mod listeners;
 mod providers;
 mod raw;
@@ -35,6 +36,7 @@ mod service;
 mod sources;
 
 use checker::Checker;
+pub use known_as::KnownAs;
 use raw::RawConfig;
 
 /// A checked configuration.

@@ -18,6 +18,7 @@ use crate::{
         provider::{Lent, Wish},
         providers::Providers,
         shelf::Key,
+        shortfall::Shortfall,
         way::Way,
     },
     mint::Terms,
@@ -74,6 +75,7 @@ pub struct Borrowed {
     provider: String,
     scope: Scope,
     terms: Lending,
+    life: u64,
 }
 
 impl Loan {
@@ -107,9 +109,15 @@ impl Loan {
         let Self { lender: Lender { provider, way }, order, terms, patience } = self;
         let scope = order.permissions.clone();
         let wish = Wish { life: terms.life, no_cache, until: received + patience, now: terms.now };
-        match providers.lend(&provider, Key { way, order }, &wish).await {
-            Ok(lent) => Ok(Borrowed { lent, provider, scope, terms }),
-            Err(shortfall) => Err(shortfall.refusal(&provider)),
+        let asked = Instant::now();
+        let lent = providers.lend(&provider, Key { way, order }, &wish).await;
+        let lent = lent.map_err(|shortfall| shortfall.refusal(&provider))?;
+        // The time until now is no part of the loan: it must not reach past the end of the workload's own token.
+        let waited = asked.elapsed().as_secs();
+        let terms = Lending { life: terms.life.saturating_sub(waited), now: terms.now.saturating_add(waited), ..terms };
+        match terms.life.min(lent.kept().left(terms.now)) {
+            0 => Err(Shortfall::UnderWay.refusal(&provider)),
+            life => Ok(Borrowed { lent, provider, scope, terms, life }),
         }
     }
 }
@@ -142,12 +150,12 @@ impl Borrowed {
 
     /// For how many seconds it is lent.
     pub fn life(&self) -> u64 {
-        self.terms.life.min(self.kept().left(self.terms.now))
+        self.life
     }
 
     /// When the loan ends, in seconds since the epoch.
     pub fn ends_at(&self) -> u64 {
-        self.terms.now.saturating_add(self.life())
+        self.terms.now.saturating_add(self.life)
     }
 
     /// How many seconds it lives on at its provider.

@@ -1,7 +1,16 @@
 //! boto3 and what AWS's services would say to it: moto and s3s-fs, servers that others wrote, judge every signature.
 
+/// The edge that signs.
+mod gateway;
+
 /// That they are judges: what nobody may be accepted with.
 mod judges;
+
+/// S3 through the edge.
+mod s3;
+
+/// DynamoDB and SQS through the edge.
+mod services;
 
 use std::process::Command;
 

@@ -24,6 +24,9 @@ mod facts;
 /// Where an exchanged token goes.
 mod destination;
 
+/// Requests that the edge signs.
+mod signing;
+
 /// Tokens in logs: none.
 mod secrecy;
 

@@ -7,6 +7,7 @@ mod listener;
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -33,6 +34,7 @@ pub struct Plan {
     faults: bool,
     from_file: bool,
     latency: Duration,
+    service: Option<SocketAddr>,
     plugin: Box<dyn Fn(&mut Value) + Send>,
     bootstrap: Box<dyn Fn(&mut Value) + Send>,
 }
@@ -54,6 +56,7 @@ impl Default for Plan {
             faults: false,
             from_file: false,
             latency: Duration::ZERO,
+            service: None,
             plugin: Box::new(|_| {}),
             bootstrap: Box::new(|_| {}),
         }
@@ -96,6 +99,13 @@ impl Plan {
         self
     }
 
+    /// Puts another service in the judge's place.
+    #[must_use]
+    pub fn service(mut self, address: SocketAddr) -> Self {
+        self.service = Some(address);
+        self
+    }
+
     /// Changes the filter's settings.
     #[must_use]
     pub fn plugin(mut self, edit: impl Fn(&mut Value) + Send + 'static) -> Self {
@@ -116,7 +126,8 @@ impl Plan {
         let folder = tempfile::tempdir()?;
         let (sts, judge) = (ScriptedSts::start().await?, Judge::start(self.latency).await?);
         let mut document = Document::read("envoy/egress.yaml")?;
-        listener::adapt(&mut document, &self.routes, &sts, &judge)?;
+        let service = self.service.unwrap_or(judge.address());
+        listener::adapt(&mut document, &self.routes, &sts, service)?;
         document.edit_plugin(|plugin| (self.plugin)(plugin))?;
         let here = |path: &Path| path.to_string_lossy().into_owned();
         document.place(&Placement {

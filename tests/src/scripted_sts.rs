@@ -56,6 +56,8 @@ struct Desk {
     kept: Mutex<HashMap<String, IssuedToken>>,
     /// What whoever asks for keys of AWS is given.
     keys: Mutex<Option<AwsKeys>>,
+    /// What whoever asks for a shared access signature is given.
+    sas: Mutex<Option<Secret>>,
 }
 
 impl ScriptedSts {
@@ -112,6 +114,11 @@ impl ScriptedSts {
         *lock(&self.desk.keys) = Some(keys);
     }
 
+    /// Gives this query to whoever asks for a shared access signature, from now on.
+    pub fn lend_sas(&self, query: &str) {
+        *lock(&self.desk.sas) = Some(Secret::new(query));
+    }
+
     /// Every call until now.
     pub fn calls(&self) -> Calls {
         self.desk.record.calls()
@@ -133,7 +140,7 @@ impl Drop for ScriptedSts {
 
 async fn serve(mut connection: Connection, desk: Arc<Desk>) -> io::Result<()> {
     while let Some(message) = connection.read().await? {
-        let Asked { key, aws_keys } = asked_for(&message).map_err(io::Error::other)?;
+        let Asked { key, kind } = asked_for(&message).map_err(io::Error::other)?;
         let no_cache = message.header("cache-control").is_some_and(|value| value.contains("no-cache"));
         let call = desk.record.start(key.clone(), no_cache);
         let delay = lock(&desk.script).delay;
@@ -148,7 +155,8 @@ async fn serve(mut connection: Connection, desk: Arc<Desk>) -> io::Result<()> {
                 return Ok(());
             }
             Answer::Close => return Ok(()),
-            Answer::Grant if aws_keys => desk.lend(script.life_seconds)?,
+            Answer::Grant if kind == TokenType::AwsKeys => desk.lend(script.life_seconds)?,
+            Answer::Grant if kind == TokenType::AzureSas => desk.lend_sas(script.life_seconds)?,
             Answer::Grant => desk.grant(&key, script.life_seconds, false)?,
             Answer::SameToken => desk.grant(&key, script.life_seconds, true)?,
             Answer::Unavailable => response("503 Service Unavailable", "text/plain", "no"),
@@ -187,6 +195,11 @@ impl Desk {
         let keys = lock(&self.keys).clone().ok_or_else(|| io::Error::other("there are no keys to lend"))?;
         granted(keys.to_token()?, TokenType::AwsKeys, "N_A", life_seconds)
     }
+
+    fn lend_sas(&self, life_seconds: u64) -> io::Result<String> {
+        let sas = lock(&self.sas).clone().ok_or_else(|| io::Error::other("there is no signature to lend"))?;
+        granted(sas, TokenType::AzureSas, "N_A", life_seconds)
+    }
 }
 
 fn granted(access_token: Secret, issued: TokenType, token_type: &str, expires_in: u64) -> io::Result<String> {
@@ -206,16 +219,16 @@ fn granted(access_token: Secret, issued: TokenType, token_type: &str, expires_in
 struct Asked {
     /// For whom and where.
     key: String,
-    /// Whether for keys to sign with in the place of a token.
-    aws_keys: bool,
+    /// What kind of credential.
+    kind: TokenType,
 }
 
 fn asked_for(message: &Message) -> Result<Asked, String> {
     let request = ExchangeRequest::from_form(&message.body).map_err(|error| error.to_string())?;
     let subject = native_token::subject(request.subject_token.expose()).ok_or("a subject token of another maker")?;
     let route = request.resource.first().and_then(|resource| route_of(resource)).ok_or("an unknown resource")?;
-    let aws_keys = request.requested_token_type.as_deref() == Some(TokenType::AwsKeys.urn());
-    Ok(Asked { key: key(&subject, route), aws_keys })
+    let kind = request.requested_token_type.as_deref().and_then(TokenType::from_urn);
+    Ok(Asked { key: key(&subject, route), kind: kind.unwrap_or(TokenType::AccessToken) })
 }
 
 fn refusal(reason: token::reason::Reason) -> io::Result<String> {

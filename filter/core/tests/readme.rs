@@ -1,20 +1,22 @@
-//! The filter's README, and the project's where it shows settings, are held to the code.
+//! The filter's README and pages, and the project's where it shows settings, are held to the code.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 
 use filter_core::{
-    config::{self, Config, Injection, Limits, RouteIdentification, RouteMode},
+    config::{self, Config, Injection, Limits, Payload, RouteIdentification, RouteMode},
     life::Upkeep,
     refusal,
 };
-use token::reason::Reason;
+use token::{reason::Reason, token_type::TokenType};
 
 #[path = "readme/settings.rs"]
 mod settings;
 
 const README: &str = include_str!("../../README.md");
+const CREDENTIALS: &str = include_str!("../../docs/credentials.md");
+const REFUSALS: &str = include_str!("../../docs/refusals.md");
 const PROJECT_README: &str = include_str!("../../../README.md");
 
 #[test]
@@ -28,6 +30,26 @@ fn the_example_is_read_and_says_what_it_seems_to_say() {
     let bearer = Injection::Header { name: "authorization".to_owned(), scheme: Some("Bearer".to_owned()) };
     assert_eq!(*route.inject(), bearer);
     assert!(matches!(config.route("health"), Some(RouteMode::Untouched)));
+}
+
+#[test]
+fn each_way_to_use_a_credential_has_an_example_that_is_one() {
+    let mut ways = Vec::new();
+    for (name, kind) in [("azure", TokenType::AzureSas), ("s3", TokenType::AwsKeys), ("db", TokenType::AwsKeys)] {
+        let (_, rest) = CREDENTIALS.split_once(&format!("```json {name}\n")).expect("an example");
+        let (json, _) = rest.split_once("```").expect("its end");
+        let config = format!(
+            r#"{{"version": 1, "listener": "l", "reads_bodies": {}, "routes": {{"r": {{"exchange": {json}}}}},
+            "sts": {{"cluster": "sts", "authority": "sts.test", "actor": "spiffe://td.test/edge"}}}}"#,
+            name == "db"
+        );
+        let config = Config::parse(config.as_bytes()).expect("it is valid");
+        let Some(RouteMode::Exchange(route)) = config.route("r") else { panic!("an exchange route") };
+        assert_eq!(route.facts().requested_token_type, kind, "{name}");
+        ways.push(route.sigv4().map(|sigv4| (sigv4.service.clone(), sigv4.payload, route.reads_bodies())));
+    }
+    let way = |service: &str, payload, reads| Some((service.to_owned(), payload, reads));
+    assert_eq!(ways, [None, way("s3", Payload::Reuse, false), way("dynamodb", Payload::Hash, true)]);
 }
 
 #[test]
@@ -90,8 +112,7 @@ fn the_prices_of_promises_are_the_code_s() {
 
 #[test]
 fn the_table_of_refusals_is_the_code_s() {
-    let (_, section) = README.split_once("## Refusals").expect("a section on refusals");
-    let table: Vec<[&str; 3]> = section
+    let table: Vec<[&str; 3]> = REFUSALS
         .lines()
         .filter_map(|line| {
             let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();

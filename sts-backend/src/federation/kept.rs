@@ -12,6 +12,10 @@ use super::{
 /// How long before its end a credential is lent no more, in seconds: for the way to whoever judges it, and clocks that differ.
 pub const MARGIN: u64 = 10;
 
+/// By how many seconds a request may be older than what was had for another that overtook it. What comes from a later time than
+/// that was kept before the clock was set back.
+pub const OVERTAKING: u64 = 10;
+
 /// The longest that a credential is kept, in seconds, whatever its provider says of its life.
 const LONGEST: u64 = 24 * 3600;
 
@@ -107,7 +111,8 @@ impl Kept {
 
     /// How many seconds it can be lent for from `now` on. A clock that was set back does not prolong it.
     pub fn left(&self, now: u64) -> u64 {
-        if now < self.obtained_at { 0 } else { self.usable_until().saturating_sub(now) }
+        let set_back = now.saturating_add(OVERTAKING) < self.obtained_at;
+        if set_back { 0 } else { self.usable_until().saturating_sub(now) }
     }
 
     /// For how long it has been kept, in seconds.
@@ -208,7 +213,8 @@ mod tests {
         assert!(kept.is_good_for(60, NOW + 860) && !kept.is_good_for(60, NOW + 861));
         assert!(kept.is_good_for(3_600, NOW + 445) && !kept.is_good_for(3_600, NOW + 446));
         assert!(!kept.is_good_for(0, NOW + 890));
-        assert_eq!(kept.left(NOW - 1), 0, "the clock was set back");
+        assert_eq!(kept.left(NOW - 1), 891, "somebody came a moment before, and was overtaken");
+        assert_eq!(kept.left(NOW - 11), 0, "the clock was set back");
         assert_eq!((kept.lend(), kept.lend(), kept.lend()), (true, false, false));
         let endless = Kept::check(credential(token("a", "Bearer"), u64::MAX - NOW), NOW).unwrap();
         assert_eq!(endless.expires_at(), NOW + LONGEST);

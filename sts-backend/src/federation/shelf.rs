@@ -6,7 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use super::{kept::Kept, order::Order, trouble::Trouble, way::Way};
+use super::{
+    kept::{Kept, OVERTAKING},
+    order::Order,
+    trouble::Trouble,
+    way::Way,
+};
 
 /// How many dead entries one addition clears away: more than it adds, and never so many that others wait for it.
 const CLEARED: usize = 8;
@@ -62,7 +67,7 @@ impl Slot {
 
     /// What the provider said, if asking again at `now` would bring the same.
     pub fn trouble(&self, now: u64) -> Option<&Trouble> {
-        let counts = |said: &&Remembered| (said.since..said.until).contains(&now);
+        let counts = |said: &&Remembered| said.since <= now.saturating_add(OVERTAKING) && now < said.until;
         self.trouble.as_ref().filter(counts).map(|said| &said.trouble)
     }
 }

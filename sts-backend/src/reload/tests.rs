@@ -1,6 +1,11 @@
+use std::time::Instant;
+
+use token::{claims::Scope, spiffe::SpiffeId};
+
 use super::*;
 use crate::{
     config::LogSettings,
+    federation::{fake_provider, order::Order, provider::Wish, shelf::Key, way::Way},
     fixture::{Fixture, POLICY},
 };
 
@@ -127,4 +132,48 @@ async fn kept_tokens_survive_a_reload_that_keeps_as_many() {
     fixture.edit("reissue_cache_entries: 20000", "reissue_cache_entries: 0");
     reloader.reload_if_changed().await;
     assert_eq!((before.capacity(), reissues(&reloader).capacity()), (20_000, 0));
+}
+
+#[tokio::test]
+async fn a_provider_survives_a_reload_that_says_the_same_of_it() {
+    let fixture = Fixture::new().without_network();
+    let provider = "providers:\n  - name: partner\n    oauth: { token_endpoint: \"https://127.0.0.1:1/token\", \
+                    grant: token_exchange, audience: \"https://as.partner.example\" }\n    ca_file: tls/ca.crt\n    \
+                    allow_private_addresses: true\n    limits: { at_once: 4 }\n";
+    let target = "targets:\n  - { name: partner, resource: \"https://api.partner.example\", provider: partner, permissions: [read] }\n";
+    fixture.edit("targets:\n", &format!("{provider}{target}"));
+    let mut reloader = reloader(&fixture).await;
+    let running = |reloader: &Reloader| {
+        let in_force = reloader.parts.app.in_force();
+        Arc::clone(in_force.exchange.providers().of("partner").unwrap())
+    };
+    let before = running(&reloader);
+    let key = Key {
+        way: Arc::new(Way::Fake(fake_provider::Settings::new("https://127.0.0.1:1/token"))),
+        order: Order {
+            subject: SpiffeId::parse("spiffe://cloakroom.test/w").unwrap(),
+            target: "partner".into(),
+            permissions: Scope::default(),
+            life: 300,
+        },
+    };
+    let wish = Wish { life: 60, no_cache: false, until: Instant::now(), now: 1_800_000_000 };
+    assert!(before.lend(key, &wish).await.is_err(), "nobody answers there");
+    let looked = r#"cloakroom_credentials_total{provider="partner",result="miss"} 1"#;
+    let shown = |reloader: &Reloader| reloader.parts.app.metrics.text(&[]).unwrap();
+    assert!(shown(&reloader).contains(looked), "{}", shown(&reloader));
+    fixture.edit("level: info", "level: warn");
+    fixture.write("policy/example.cedar", POLICY.replace("60s", "30s"));
+    reloader.reload_if_changed().await;
+    assert_eq!(counted(&reloader), (true, false));
+    assert!(Arc::ptr_eq(&before, &running(&reloader)));
+    fixture.edit("at_once: 4", "at_once: 5");
+    reloader.reload_if_changed().await;
+    let after = running(&reloader);
+    assert!(!Arc::ptr_eq(&before, &after));
+    // The same file, and other authorities in it.
+    fixture.write("tls/ca.crt", crate::fixture::Authority::new().pem());
+    reloader.reload_if_changed().await;
+    assert!(!Arc::ptr_eq(&after, &running(&reloader)));
+    assert!(shown(&reloader).contains(looked), "what was counted stays");
 }

@@ -8,7 +8,7 @@ use std::{collections::HashMap, path::Path};
 
 use serde_json::Value;
 
-use filter_core::config::RouteCheck;
+use filter_core::config::{RouteCheck, RouteMode};
 
 use super::{
     Validation,
@@ -19,6 +19,7 @@ use super::{
 use crate::{document, finding::Finding};
 
 mod admin;
+mod bodies;
 mod chain;
 mod client_certificates;
 mod clusters;
@@ -28,6 +29,8 @@ mod matching;
 mod plugin;
 mod routes;
 mod same_choice;
+mod unchanged;
+mod upstream;
 
 use chain::Chain;
 use clusters::Clusters;
@@ -78,6 +81,10 @@ fn check(root: &At<'_>, lives: Option<Lives<'_>>, report: &mut Report<'_>) -> us
         chain.check(config.route_check(), report);
         let around = Around { config: &config, clusters: &clusters, guards: chain.guards(config.route_check()) };
         let routes = around.check(&manager, report);
+        bodies::check_buffers(root, &manager, &config, report);
+        if config.routes().any(|(_, mode)| matches!(mode, RouteMode::Exchange(route) if unchanged::is_wanted(route))) {
+            upstream::check_routers(&filters, report);
+        }
         client_certificates::check(root, &manager, &config, report);
         clusters.check_sts(&config, chain.ours, report);
         promise::check(&plugin::place(chain.ours), &config, lives, report);

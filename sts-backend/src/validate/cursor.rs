@@ -1,5 +1,7 @@
 //! A place in a document: the value and the path that leads to it.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// A place in a document. Following a member that is not there leads to a place that holds nothing.
@@ -14,10 +16,19 @@ impl<'v> At<'v> {
         Self { path: String::new(), value: Some(value) }
     }
 
-    /// The member `name`. `null` counts as absent, as in protobuf's JSON.
+    /// The member `name`, as a `.proto` file has it or in lowerCamelCase: protobuf's JSON reads both. `null` counts as absent
+    /// there, and here.
     pub fn get(&self, name: &str) -> Self {
+        let named = |name: &str| self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null());
+        let camel = camel_case(name);
+        match named(name) {
+            None if camel != name && named(&camel).is_some() => self.member(&camel, named(&camel)),
+            value => self.member(name, value),
+        }
+    }
+
+    fn member(&self, name: &str, value: Option<&'v Value>) -> Self {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        let value = self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null());
         Self { path, value }
     }
 
@@ -40,10 +51,15 @@ impl<'v> At<'v> {
         list.iter().enumerate().map(item).collect()
     }
 
-    /// The members of an object.
+    /// The members of an object, by the names that they are written with.
     pub fn members(&self) -> Vec<(&'v str, Self)> {
         let map = self.value.and_then(Value::as_object);
         map.into_iter().flatten().map(|(name, _)| (name.as_str(), self.get(name))).collect()
+    }
+
+    /// The members of a message, by their names in its `.proto` file.
+    pub fn fields(&self) -> Vec<(Cow<'v, str>, Self)> {
+        self.members().into_iter().map(|(name, member)| (snake_case(name), member)).collect()
     }
 
     /// Whether exactly `value` stands here.
@@ -88,6 +104,16 @@ impl<'v> At<'v> {
         self.value.and_then(Value::as_bool).unwrap_or_else(|| self.text() == Some("true"))
     }
 
+    /// Whether it is `false`, in either of the forms that protobuf's JSON reads.
+    pub fn is_false(&self) -> bool {
+        self.is(&Value::Bool(false)) || self.text() == Some("false")
+    }
+
+    /// A whole number, in either of the forms that protobuf's JSON reads.
+    pub fn number(&self) -> Option<u64> {
+        self.value.and_then(Value::as_u64).or_else(|| self.text()?.parse().ok())
+    }
+
     /// A duration in seconds, as protobuf's JSON has it: `0.5s`.
     pub fn seconds(&self) -> Option<f64> {
         self.text()?.strip_suffix('s')?.parse().ok().filter(|seconds: &f64| seconds.is_finite())
@@ -125,11 +151,51 @@ impl<'v> At<'v> {
     }
 }
 
+/// `name` in lowerCamelCase, as protobuf derives it (ProtoJSON, "JSON Options").
+fn camel_case(name: &str) -> String {
+    let mut parts = name.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |mut text, part| {
+        let mut characters = part.chars();
+        text.extend(characters.next().map(|first| first.to_ascii_uppercase()));
+        text.push_str(characters.as_str());
+        text
+    })
+}
+
+fn snake_case(name: &str) -> Cow<'_, str> {
+    if !name.contains(|c: char| c.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
+    let mut text = String::with_capacity(name.len() + 4);
+    for character in name.chars() {
+        if character.is_ascii_uppercase() {
+            text.push('_');
+        }
+        text.push(character.to_ascii_lowercase());
+    }
+    Cow::Owned(text)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_member_has_two_spellings() {
+        let value = json!({"hedgePolicy": {"aB": 1}, "retry_policy": null, "retryPolicy": 2, "@type": "x"});
+        let root = At::root(&value);
+        assert_eq!(
+            (root.get("hedge_policy").path.as_str(), root.get("retry_policy").shown()),
+            ("hedgePolicy", "`2`".into())
+        );
+        assert!(root.follow("hedge_policy.a_b").exists() && !root.get("retry").exists());
+        let names: Vec<_> = root.fields().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), 4);
+        assert!(names.contains(&"hedge_policy".into()) && names.contains(&"@type".into()));
+    }
 
     #[test]
     fn places_know_their_paths_and_absent_ones_hold_nothing() {

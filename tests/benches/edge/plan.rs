@@ -11,6 +11,7 @@ pub enum Table {
     Routes,
     Keys,
     Protocols,
+    Signatures,
     Start,
 }
 
@@ -34,7 +35,7 @@ pub struct Plan {
 }
 
 impl Table {
-    pub const ALL: [Self; 5] = [Self::Peers, Self::Routes, Self::Keys, Self::Protocols, Self::Start];
+    pub const ALL: [Self; 6] = [Self::Peers, Self::Routes, Self::Keys, Self::Protocols, Self::Signatures, Self::Start];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -42,6 +43,7 @@ impl Table {
             Self::Routes => "routes",
             Self::Keys => "keys",
             Self::Protocols => "protocols",
+            Self::Signatures => "signatures",
             Self::Start => "start",
         }
     }
@@ -79,7 +81,7 @@ impl Plan {
         }
         let telling = quick && tables.is_empty();
         if tables.is_empty() {
-            tables = if quick { vec![Table::Peers] } else { Table::ALL.to_vec() };
+            tables = if quick { vec![Table::Peers, Table::Signatures] } else { Table::ALL.to_vec() };
         }
         let few = |few: usize, many: usize| if quick { few } else { many };
         Ok(Self {
@@ -95,4 +97,5 @@ impl Plan {
     }
 }
 
-const USAGE: &str = "Known are --quick, --rounds NUMBER, and the tables peers, routes, keys, protocols and start.";
+const USAGE: &str =
+    "Known are --quick, --rounds NUMBER, and the tables peers, routes, keys, protocols, signatures and start.";

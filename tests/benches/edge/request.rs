@@ -7,7 +7,7 @@ use http::Request;
 use http_body_util::Empty;
 use hyper::body::Bytes;
 
-use crate::{credential::Tokens, routes::Routes};
+use crate::{credential::Tokens, routes::Routes, s3};
 
 /// How the workload speaks to the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +50,19 @@ pub enum Message {
     Http2(Request<Empty<Bytes>>),
 }
 
+/// How the workload says who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// With its token in `authorization`.
+    Bearer,
+    /// As [`s3`] has it, over HTTP/1.1.
+    S3,
+}
+
 /// All that Envoys which are compared have in common: what arrives at them, and by which routes it leaves.
 pub struct Traffic {
     pub protocol: Protocol,
+    pub form: Form,
     pub routes: Routes,
     pub tokens: Rc<Tokens>,
     /// One per token.
@@ -68,7 +78,21 @@ impl Traffic {
             message(protocol, &routes.host(route), &routes.path(route, number), token)
         });
         let messages = messages.collect::<Result<_>>()?;
-        Ok(Rc::new(Self { protocol, routes, tokens: Rc::clone(tokens), messages }))
+        Ok(Rc::new(Self { protocol, form: Form::Bearer, routes, tokens: Rc::clone(tokens), messages }))
+    }
+
+    /// One call to S3 per token.
+    pub fn s3(tokens: &Rc<Tokens>) -> Rc<Self> {
+        let routes = Routes::ONE;
+        let message = |(number, token): (usize, &String)| {
+            let mut text = format!("GET {} HTTP/1.1\r\nhost: {}\r\n", routes.path(0, number), routes.host(0));
+            text.push_str("user-agent: bench\r\naccept: */*\r\nx-amz-checksum-mode: ENABLED\r\n");
+            s3::headers(token).iter().for_each(|(name, value)| text.push_str(&format!("{name}: {value}\r\n")));
+            text.push_str("\r\n");
+            Message::Http1(text.into_bytes())
+        };
+        let messages = tokens.native.iter().enumerate().map(message).collect();
+        Rc::new(Self { protocol: Protocol::PLAIN, form: Form::S3, routes, tokens: Rc::clone(tokens), messages })
     }
 }
 

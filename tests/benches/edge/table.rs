@@ -4,6 +4,7 @@ mod keys;
 mod peers;
 mod protocols;
 mod routes;
+mod signatures;
 mod start;
 
 use std::rc::Rc;
@@ -32,6 +33,7 @@ pub async fn measure(plan: &Plan, ground: &Ground, table: Table) -> Result<Value
         Table::Routes => routes::groups(plan)?,
         Table::Keys => keys::groups(plan)?,
         Table::Protocols => protocols::groups()?,
+        Table::Signatures => signatures::groups()?,
     };
     let comparisons = measure::all(plan, ground, groups).await?;
     print!("{}", report::heading(plan));
@@ -41,6 +43,10 @@ pub async fn measure(plan: &Plan, ground: &Ground, table: Table) -> Result<Value
     Ok(match table {
         Table::Peers => {
             print!("{}", peers::verdict(&comparisons));
+            report::data(&comparisons)
+        }
+        Table::Signatures => {
+            print!("{}", signatures::verdict(&comparisons));
             report::data(&comparisons)
         }
         _ => {

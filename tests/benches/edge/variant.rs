@@ -13,7 +13,7 @@ use harness::{
 };
 use serde_json::Value;
 
-use crate::{bootstrap, credential::Algorithm, ground::Ground, peer::Sight, request::Traffic};
+use crate::{bootstrap, credential::Algorithm, ground::Ground, peer::Sight, request::Traffic, s3};
 use nothing::Exports;
 
 /// What stands between the listener and the router.
@@ -35,6 +35,8 @@ pub enum Variant {
     WasmCalls,
     ExtAuthz,
     ExtProc,
+    /// Envoy's own signer of requests to AWS.
+    AwsRequestSigning,
     /// All that `envoy/egress.yaml` has before the router.
     Cloakroom,
     /// The same with Envoy's RBAC filter behind it, which checks that Envoy's choice of route is still the same, or
@@ -77,6 +79,7 @@ impl Variant {
             Self::WasmCalls => "wasm_calls",
             Self::ExtAuthz => "ext_authz",
             Self::ExtProc => "ext_proc",
+            Self::AwsRequestSigning => "aws_request_signing",
             Self::Cloakroom => "cloakroom",
             Self::CloakroomOtherwise if shipped::has_check() => "cloakroom_unchecked",
             Self::CloakroomOtherwise => "cloakroom_checked",
@@ -98,6 +101,7 @@ impl Variant {
             Self::WasmCalls => "WASM, the calls of a hit only",
             Self::ExtAuthz => "ext_authz over gRPC, swap",
             Self::ExtProc => "ext_proc over gRPC, swap",
+            Self::AwsRequestSigning => "aws_request_signing",
             Self::Cloakroom => "Cloakroom as shipped, hit",
             Self::CloakroomOtherwise if shipped::has_check() => "Cloakroom without RBAC check",
             Self::CloakroomOtherwise => "Cloakroom and RBAC check, hit",
@@ -143,6 +147,7 @@ impl Variant {
             Self::WasmNothing | Self::WasmNothingSdk => (Arrival::Native, Some(nothing::COUNTER)),
             Self::WasmCalls => (Arrival::Issued, Some(nothing::COUNTER)),
             Self::ExtAuthz | Self::ExtProc => (Arrival::Issued, None),
+            Self::AwsRequestSigning => (Arrival::Issued, Some("http.egress.aws_request_signing.signing_added")),
             Self::Lua | Self::Cloakroom | Self::CloakroomOtherwise => (Arrival::Own, None),
         };
         Proof { arrival, counter, asks: matches!(self, Self::ExtAuthz | Self::ExtProc) }
@@ -179,6 +184,7 @@ impl Variant {
             Self::WasmCalls => vec![nothing::filter(Exports::Calls, folder)?],
             Self::ExtAuthz => vec![native::ext_authz()],
             Self::ExtProc => vec![native::ext_proc()],
+            Self::AwsRequestSigning => vec![s3::aws_request_signing()?],
             Self::Cloakroom => shipped::filters(&ground.filter, traffic)?,
             Self::CloakroomOtherwise => shipped::filters_otherwise(&ground.filter, traffic)?,
         })

@@ -152,5 +152,8 @@ if "clock" in settings:
 try:
     print(json.dumps(globals()[settings["task"]](), default=str))
 except ClientError as refused:
-    status = refused.response["ResponseMetadata"]["HTTPStatusCode"]
-    print(json.dumps({"error": refused.response["Error"]["Code"], "status": status}))
+    answer = refused.response["ResponseMetadata"]
+    said = {"error": refused.response["Error"]["Code"], "status": answer["HTTPStatusCode"]}
+    # Who refuses: the gateway says why in a header of its own.
+    reason = {name: answer["HTTPHeaders"][name] for name in ["x-cloakroom-reason"] if name in answer["HTTPHeaders"]}
+    print(json.dumps(said | reason))

@@ -5,10 +5,10 @@ use std::{fs, net::SocketAddr, path::Path};
 use serde_json::{Value, json};
 
 use super::http;
-use crate::{Result, bootstrap::Document, issued_token::resource, judge::Judge, scripted_sts::ScriptedSts};
+use crate::{Result, bootstrap::Document, issued_token::resource, scripted_sts::ScriptedSts};
 
 /// Puts the routes, the clusters and the filter's settings in.
-pub(super) fn adapt(document: &mut Document, routes: &[String], sts: &ScriptedSts, judge: &Judge) -> Result<()> {
+pub(super) fn adapt(document: &mut Document, routes: &[String], sts: &ScriptedSts, service: SocketAddr) -> Result<()> {
     let bootstrap = &mut document.0;
     let shipped = &mut http(bootstrap)["route_config"]["virtual_hosts"][0]["routes"];
     let health = shipped.as_array().and_then(|routes| routes.first()).cloned().ok_or("no routes in the bootstrap")?;
@@ -30,9 +30,9 @@ pub(super) fn adapt(document: &mut Document, routes: &[String], sts: &ScriptedSt
         members.remove("transport_socket");
     }
     lead(&mut shipped_sts, sts.address());
-    let mut service = json!({"name": "service", "connect_timeout": "1s"});
-    lead(&mut service, judge.address());
-    *clusters = vec![shipped_sts, service];
+    let mut cluster = json!({"name": "service", "connect_timeout": "1s"});
+    lead(&mut cluster, service);
+    *clusters = vec![shipped_sts, cluster];
     document.edit_plugin(|plugin| {
         let exchange =
             |name: &String| (name.clone(), json!({"exchange": {"resource": resource(name), "clusters": ["service"]}}));

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     federation::{
         assertion::{Assertion, Signed},
-        fake_kind,
+        fake_provider,
         order::Order,
         way::Way,
     },
@@ -39,13 +39,13 @@ impl Signer for Ink {
 }
 
 const LIMITS: Limits =
-    Limits { at_once: 16, waiting: 256, timeout: Duration::from_millis(500), calls_per_second: 10_000, burst: 10_000 };
+    Limits { at_once: 16, waiting: 256, timeout: Duration::from_secs(5), calls_per_second: 10_000, burst: 10_000 };
 
 /// A provider with its server.
 struct Shop {
     server: FakeIssuer,
     provider: Arc<Provider>,
-    settings: fake_kind::Settings,
+    settings: fake_provider::Settings,
 }
 
 impl Shop {
@@ -67,7 +67,7 @@ impl Shop {
             meters: Meters::default(),
             entropy: || 0,
         });
-        let settings = fake_kind::Settings::new(&format!("{}/t", server.url));
+        let settings = fake_provider::Settings::new(&format!("{}/t", server.url));
         let shop = Self { server, provider, settings };
         shop.gives(900);
         shop
@@ -217,7 +217,8 @@ async fn a_bug_that_panics_wedges_nothing() {
 
 #[tokio::test]
 async fn a_provider_that_hangs_holds_up_nobody_but_its_own() {
-    let (hung, well) = (Arc::new(Shop::open().await), Shop::open().await);
+    let hung = Arc::new(Shop::within(Limits { timeout: Duration::from_millis(500), ..LIMITS }).await);
+    let well = Shop::open().await;
     let _gate = hung.server.hold();
     let stuck: Vec<_> = (0..200)
         .map(|subject| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use filter_core::config::Config;
 
-use super::{At, Report};
+use super::{At, Report, upstream};
 
 /// Kinds of cluster that let the request or the answer say where it goes.
 const ELSEWHERE: [&str; 3] =
@@ -36,6 +36,13 @@ impl<'v> Clusters<'v> {
             check_leads_where_it_says(cluster, report);
         }
         cluster.is_some()
+    }
+
+    /// A cluster that requests go to which must leave as the filter has made them.
+    pub fn check_unchanged(&self, name: &str, report: &mut Report<'_>) {
+        if let Some(cluster) = self.by_name.get(name) {
+            upstream::check_cluster(cluster, report);
+        }
     }
 
     /// The cluster that native tokens go to.

@@ -1,7 +1,7 @@
 //! What routes are chosen by. After the filter wrote a header Envoy chooses again: nothing that decides may have changed.
 
 use filter_core::{
-    config::{Config, RouteCheck, RouteMode},
+    config::{Config, ExchangeRoute, RouteCheck, RouteMode},
     credential, forwarded_certificate,
 };
 
@@ -38,15 +38,19 @@ pub(super) fn check(route: &At<'_>, config: &Config, report: &mut Report<'_>) {
     }
     for parameter in matching.get("query_parameters").items() {
         let name = parameter.get("name");
-        if credential::query::may_be_removed(name.text().unwrap_or_default()) {
+        let text = name.text().unwrap_or_default();
+        if credential::query::may_be_removed(text) {
             let remedy = "once it is removed another route could be chosen: match on something else";
             report.wrong(&name, name.shown(), "no query parameter that the filter removes", remedy);
+        } else if exchanges(config).any(|route| route.writes_parameter(text)) {
+            let remedy = "once it is written another route could be chosen: match on something else";
+            report.wrong(&name, name.shown(), "no query parameter that the filter writes", remedy);
         }
     }
     report.forbid(&matching.get("cookies"), "cookies are removed, and then another route could be chosen");
     if config.route_check() == RouteCheck::Validated {
-        for (name, at) in matching.members() {
-            if !STEADY.contains(&name) && !CHECKED.contains(&name) {
+        for (name, at) in matching.fields() {
+            if !STEADY.contains(&name.as_ref()) && !CHECKED.contains(&name.as_ref()) {
                 let expected = format!("what stays as it is for a whole request: {}", STEADY.join(", "));
                 let remedy = "with `route_check` \"validated\" nothing would notice that Envoy chose otherwise";
                 report.wrong(&at, at.shown(), expected, remedy);
@@ -66,16 +70,19 @@ pub(super) fn check_header(name: &At<'_>, config: &Config, report: &mut Report<'
 
 /// `:path` holds the query, out of which the filter takes credentials.
 fn changed_by_filter(header: &str, config: &Config) -> bool {
-    let exchanges = config.routes().filter_map(|(_, mode)| match mode {
-        RouteMode::Exchange(route) => Some(route),
-        RouteMode::Untouched => None,
-    });
     header == ":path"
         || credential::is_removed(header)
         || config.reads_forwarded_certificates() && forwarded_certificate::is_named(header)
-        || exchanges.into_iter().any(|route| {
+        || exchanges(config).any(|route| {
             route.subject_header() == Some(header)
                 || route.writes_header(header)
                 || route.strip_headers().iter().any(|stripped| stripped == header)
         })
+}
+
+fn exchanges(config: &Config) -> impl Iterator<Item = &ExchangeRoute> {
+    config.routes().filter_map(|(_, mode)| match mode {
+        RouteMode::Exchange(route) => Some(route.as_ref()),
+        RouteMode::Untouched => None,
+    })
 }

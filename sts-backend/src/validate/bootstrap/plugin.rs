@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use filter_core::config::Config;
 use serde_json::Value;
 
-use super::{At, Report};
+use super::{At, Report, bodies};
 
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const TEXT: &str = "google.protobuf.StringValue";
@@ -47,12 +47,9 @@ pub(super) fn check(filter: &At<'_>, vm_ids: &mut HashMap<String, String>, repor
     let plugin = filter.follow("typed_config.config");
     check_failure(&plugin, report);
     check_vm(&plugin, vm_ids, report);
-    let held = plugin.get("allow_on_headers_stop_iteration");
-    if held.exists() && (held.is_true() || held.get("value").is_true()) {
-        let remedy = "with it a parked request that has a body goes upstream with its native token: remove it";
-        report.wrong(&held, held.shown(), "`allow_on_headers_stop_iteration` absent or false", remedy);
-    }
-    configuration(&plugin, report)
+    let config = configuration(&plugin, report)?;
+    bodies::check_flag(&plugin, &config, report);
+    Some(config)
 }
 
 fn check_failure(plugin: &At<'_>, report: &mut Report<'_>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use filter_core::config::{Config, RouteIdentification, RouteMode};
 
-use super::{At, Report, clusters::Clusters, destination::Destination, manager, matching};
+use super::{At, Report, clusters::Clusters, destination::Destination, manager, matching, unchanged};
 
 /// What is known of the connection manager whose routes are checked.
 pub(super) struct Around<'a, 'v> {
@@ -71,6 +71,10 @@ impl Around<'_, '_> {
                 if let RouteMode::Exchange(exchange) = mode {
                     let route_check = self.config.route_check();
                     Destination { exchange, clusters: self.clusters, route_check }.check(route, levels, report);
+                    unchanged::check(exchange, route, levels, report);
+                    if unchanged::is_wanted(exchange) {
+                        exchange.clusters().iter().for_each(|name| self.clusters.check_unchanged(name, report));
+                    }
                 }
             }
         }

@@ -67,7 +67,7 @@ pub(super) fn check(filter: &At<'_>, report: &mut Report<'_>) {
 
 /// A member that is none of `known`.
 fn other_member<'v>(at: &At<'v>, known: &[&str]) -> Option<At<'v>> {
-    at.members().into_iter().find(|(name, _)| !known.contains(name)).map(|(_, member)| member)
+    at.fields().into_iter().find(|(name, _)| !known.contains(&name.as_ref())).map(|(_, member)| member)
 }
 
 fn call(function: &str, args: &Value) -> Value {

@@ -3,8 +3,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{document::Lines, finding};
 
+mod bodies;
 mod destination;
 mod route_check;
+mod unchanged;
 
 /// The shipped egress bootstrap is the good one; each test below breaks one rule of it.
 const GOOD: &str = include_str!("../../../../envoy/egress.yaml");
@@ -85,14 +87,6 @@ fn the_plugin_must_fail_by_reloading() {
         one(manager_with(&format!("{PLUGIN}/failure_policy"), policy), "config.failure_policy", "`FAIL_RELOAD`");
     }
     one(manager_with(&format!("{PLUGIN}/fail_open"), json!(true)), "config.fail_open", "native token");
-}
-
-#[test]
-fn a_parked_request_must_not_go_on_with_its_body() {
-    let at = format!("{PLUGIN}/allow_on_headers_stop_iteration");
-    one(manager_with(&at, json!(true)), "allow_on_headers_stop_iteration", "native token");
-    one(manager_with(&at, json!({"value": true})), "allow_on_headers_stop_iteration", "native token");
-    assert!(manager_with(&at, json!(false)).is_empty());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{Seen, count};
-use crate::credential;
+use crate::{credential, s3};
 
 /// What it always answers.
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -33,11 +33,15 @@ fn look(request: &str, seen: &Seen) {
     let mut tokens = request.split("\r\nauthorization: ").skip(1);
     let token = match (tokens.next(), tokens.next()) {
         (None, _) => return count(&seen.bare),
-        (Some(token), None) => token.strip_prefix("Bearer ").unwrap_or_default(),
+        (Some(token), None) => token,
         // Counted as nothing, so that no variant gets away with it.
         (Some(_), Some(_)) => return,
     };
-    let Some(workload) = credential::issued_for(token) else { return count(&seen.native) };
+    let workload = match token.strip_prefix("Bearer ") {
+        Some(token) => credential::issued_for(token),
+        None => s3::signed_for(request, token),
+    };
+    let Some(workload) = workload else { return count(&seen.native) };
     count(&seen.issued);
     if caller(request) == Some(workload) {
         count(&seen.own);

@@ -19,7 +19,7 @@ use token::{
 use tokio::net::TcpListener;
 
 use super::{Seen, count};
-use crate::credential;
+use crate::{credential, s3};
 
 pub(super) fn start(listener: TcpListener, seen: Arc<Seen>) -> Result<Server> {
     Server::plain(listener, Router::new().route("/oauth2/token", post(exchange)).with_state(seen), |stream| stream)
@@ -36,10 +36,16 @@ async fn exchange(State(seen): State<Arc<Seen>>, form: Bytes) -> Response {
 fn answer(form: &[u8]) -> Option<String> {
     let request = ExchangeRequest::from_form(form).ok()?;
     let number = credential::workload(request.subject_token.expose())?;
+    let keys = request.requested_token_type.as_deref() == Some(TokenType::AwsKeys.urn());
+    let (access_token, issued, token_type) = if keys {
+        (s3::lent(number).ok()?, TokenType::AwsKeys, "N_A")
+    } else {
+        (Secret::new(credential::issued(number).ok()?), TokenType::AccessToken, "Bearer")
+    };
     let response = ExchangeResponse {
-        access_token: Secret::new(credential::issued(number).ok()?),
-        issued_token_type: TokenType::AccessToken.urn().into(),
-        token_type: "Bearer".into(),
+        access_token,
+        issued_token_type: issued.urn().into(),
+        token_type: token_type.into(),
         expires_in: 24 * 3600,
         scope: Some("reports.read".into()),
         authorization_details: Vec::new(),

@@ -8,7 +8,10 @@ use harness::{
 };
 use serde_json::{Value, json};
 
-use crate::request::Traffic;
+use crate::{
+    request::{Form, Traffic},
+    s3,
+};
 
 /// Whether the RBAC filter ships behind it.
 pub fn has_check() -> bool {
@@ -51,7 +54,12 @@ fn set(settings: &mut Value, traffic: &Traffic) {
         "cluster": "sts", "authority": "sts.cloakroom.test", "path": "/oauth2/token", "timeout_ms": 5000,
         "actor": "spiffe://cloakroom.test/edge/egress"
     });
-    settings["routes"] = traffic.routes.settings();
+    let mut routes = traffic.routes.settings();
+    if traffic.form == Form::S3 {
+        let routes = routes.as_object_mut().into_iter().flat_map(|routes| routes.values_mut());
+        routes.for_each(|route| s3::sign(&mut route["exchange"]));
+    }
+    settings["routes"] = routes;
     // The default holds ten thousand.
     if tokens > 10_000 {
         settings["limits"]["cached_tokens"] = json!(2 * tokens);

@@ -36,6 +36,20 @@ fn copies_redirects_hedges_and_retries_are_refused() {
 }
 
 #[test]
+fn what_is_refused_is_refused_in_protobuf_s_other_spelling_too() {
+    let retry = json!({"retryOn": "5xx"});
+    one(manager_with(&format!("{ROUTE}/route/retryPolicy"), retry), "route.retryPolicy", "second attempt");
+    one(manager_with(&format!("{ROUTE}/route/clusterHeader"), json!("x-where")), "route.clusterHeader", "anew");
+    one(manager_with(&format!("{PLUGIN}/failOpen"), json!(true)), "config.failOpen", "native token");
+    let mut document = good();
+    let manager = document.pointer_mut(MANAGER_AT).unwrap();
+    manager["streamIdleTimeout"] = manager["stream_idle_timeout"].take();
+    let route = manager.pointer_mut(ROUTE).unwrap();
+    route["match"]["caseSensitive"] = json!(true);
+    assert_eq!(finding::lines(&findings(&document)), "");
+}
+
+#[test]
 fn destinations_lead_where_they_say() {
     let mut document = good();
     set(&mut document, "/static_resources/clusters/1/type", json!("ORIGINAL_DST"));

@@ -1,0 +1,1 @@
+az ad app federated-credential create --id "$CLIENT_ID" --parameters {{credential}}

@@ -1,0 +1,1 @@
+gcloud storage buckets add-iam-policy-binding {{bucket_uri}} --member {{account_member}} --role {{role}}
