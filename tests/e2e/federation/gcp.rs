@@ -83,6 +83,24 @@ async fn a_service_gets_an_id_token_for_itself_alone() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_service_account_the_workload_itself_is_let_in() -> Result<()> {
+    let mut provider = cloud_routes::providers().remove(1);
+    provider["gcp"].as_object_mut().ok_or("no object")?.remove("service_account");
+    let topology = Plan::default().clouds(None, vec![provider], vec![CloudRoute::gcp_bucket()]).start().await?;
+    let caller = Caller::of(&topology, Cloud::Azure).await?;
+    let open = Attempt::get("/gcp-bucket/acme-reports/team-a/q3.txt");
+    let (_, seen) = caller.attempt(&topology, &open, "storage").await?;
+    assert_eq!((&seen.principal, seen.facts.get("delegated_by")), (&principal(&caller), None));
+    let next_door = Attempt::get("/gcp-bucket/acme-ledger/team-a/q3.txt").refused(403, "forbidden");
+    let (_, refused) = caller.attempt(&topology, &next_door, "storage").await?;
+    assert_eq!(refused.header("authorization"), seen.header("authorization"));
+    let operations: Vec<_> = topology.federation()?.gcp.seen_by("sts").into_iter().map(|seen| seen.operation).collect();
+    assert_eq!(operations, ["exchange", "downscope"]);
+    assert_eq!(topology.leaks().await?, Vec::<String>::new());
+    Ok(())
+}
+
 /// The caller, by the name that the pool has for it.
 fn principal(caller: &Caller) -> String {
     let pool = "iam.googleapis.com/projects/543210987654/locations/global/workloadIdentityPools/cloakroom";

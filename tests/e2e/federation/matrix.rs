@@ -151,6 +151,7 @@ impl Destination {
             calls.push((caller, call));
         }
         assert_eq!(topology.leaks().await?, Vec::<String>::new());
+        self.check_logs(&topology, calls.iter().map(|(_, call)| call))?;
         let orders = topology.federation()?.seen();
         let leaves = topology.decisions().await?;
         for (caller, call) in &calls {
@@ -166,6 +167,21 @@ impl Destination {
             for other in leaves.iter().filter(|other| reference.is_some() && other.provider_reference == reference) {
                 assert_eq!(other.subject.as_ref(), Some(&caller.name), "{reference:?}");
             }
+        }
+        Ok(())
+    }
+
+    /// What was lent is as secret as what was shown for it. Names of keys are no secret.
+    fn check_logs<'c>(&self, topology: &Topology, calls: impl Iterator<Item = &'c Seen>) -> Result<()> {
+        let logs = topology.logs()?.into_iter().map(std::fs::read).collect::<Result<Vec<_>, _>>()?;
+        let logs: Vec<_> = logs.iter().map(|log| String::from_utf8_lossy(log)).collect();
+        assert!(logs.iter().any(|log| log.contains(&self.route.resource)), "no log tells of the calls");
+        for call in calls {
+            let secret = match call.header("x-amz-security-token") {
+                "" => (self.credential)(call).trim_start_matches("Bearer ").to_owned(),
+                token => token.to_owned(),
+            };
+            assert!(secret.len() > 20 && !logs.iter().any(|log| log.contains(&secret)), "a log holds what was lent");
         }
         Ok(())
     }
