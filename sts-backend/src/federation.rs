@@ -16,7 +16,7 @@ pub mod credential;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
-pub(crate) mod fake_kind;
+pub(crate) mod fake_provider;
 pub mod form;
 pub mod gcp;
 pub mod kept;

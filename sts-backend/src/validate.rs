@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{config::Config, finding::Finding};
 
+mod apps;
 mod bootstrap;
 mod cursor;
 mod promise;
@@ -34,6 +35,7 @@ pub fn run(config: Option<&Path>, envoy: &[PathBuf]) -> Validation {
                     config.targets.iter().count(),
                     config.actors.len()
                 ));
+                apps::check(file, &config, &mut validation);
                 sts = Some(config);
             }
             Err(findings) => validation.findings.extend(findings),

@@ -45,6 +45,9 @@ mod schema;
 /// Sources beyond the clouds: jobs, signing accounts, SVIDs.
 mod sources;
 
+/// From every cloud to every cloud, with what the destination's cloud takes.
+mod federation;
+
 /// Policy and configuration changed while everything runs.
 mod reload;
 

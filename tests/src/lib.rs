@@ -12,6 +12,7 @@ pub mod client;
 pub mod clock;
 pub mod clouds;
 pub mod container;
+pub mod decisions;
 pub mod demo;
 pub mod edge;
 pub mod edge_only;

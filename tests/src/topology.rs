@@ -9,6 +9,7 @@ use std::{
 };
 
 use http::Method;
+use sts_backend::audit::leaf::Leaf;
 use tempfile::TempDir;
 
 pub use plan::Plan;
@@ -17,6 +18,7 @@ use crate::{
     Result,
     client::{Answer, Client},
     clouds::{Clouds, cloud::Cloud, mint::Order},
+    decisions,
     edge::Edge,
     federation::Federation,
     pki::Pki,
@@ -133,14 +135,22 @@ impl Topology {
         Ok(requests["keys"].as_u64().unwrap_or(0))
     }
 
+    /// What the STS has recorded so far. Its store has one reader at a time, so this ends the STS;
+    /// [`Sts::restart`](crate::sts::Sts::restart) begins it again.
+    pub async fn decisions(&self) -> Result<Vec<Leaf>> {
+        self.sts.stop();
+        decisions::read(&self.folder.path().join("lib/cloakroom.redb")).await
+    }
+
     /// Every place where a part of a native token of this run turns up that is not allowed to have one: the bytes that
-    /// reached the upstream, every call of a destination's cloud, and every log. The header of a token is no secret, its payload and signature are.
+    /// reached the upstream, every call of a destination's cloud, the STS's store, and every log. The header of a token is no
+    /// secret, its payload and signature are.
     pub async fn leaks(&self) -> Result<Vec<String>> {
         let raw = self.client.get(&self.upstream_url("/__raw"), &[]).await?.body;
         let mut places = vec![("the upstream's bytes".to_owned(), String::from_utf8_lossy(&raw).into_owned())];
-        for log in self.logs()? {
-            let name = log.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            places.push((name, String::from_utf8_lossy(&std::fs::read(&log)?).into_owned()));
+        for file in self.logs()?.into_iter().chain(self.files_in("lib")?) {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            places.push((name, String::from_utf8_lossy(&std::fs::read(&file)?).into_owned()));
         }
         for seen in self.federation.iter().flat_map(Federation::seen) {
             let place = format!("what {} has seen of {}", seen.service, seen.operation);
@@ -159,10 +169,14 @@ impl Topology {
 
     /// Every log file.
     pub fn logs(&self) -> Result<Vec<PathBuf>> {
-        let mut logs: Vec<_> =
-            std::fs::read_dir(self.folder.path().join("log"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-        logs.sort();
-        Ok(logs)
+        self.files_in("log")
+    }
+
+    fn files_in(&self, folder: &str) -> Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(self.folder.path().join(folder))?;
+        let mut files: Vec<_> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+        files.sort();
+        Ok(files)
     }
 
     /// The folder with everything that this run wrote.

@@ -1,4 +1,4 @@
-//! The filter's README, and the project's where it shows settings, are held to the code.
+//! The filter's README and pages, and the project's where it shows settings, are held to the code.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -15,6 +15,8 @@ use token::{reason::Reason, token_type::TokenType};
 mod settings;
 
 const README: &str = include_str!("../../README.md");
+const CREDENTIALS: &str = include_str!("../../docs/credentials.md");
+const REFUSALS: &str = include_str!("../../docs/refusals.md");
 const PROJECT_README: &str = include_str!("../../../README.md");
 
 #[test]
@@ -34,7 +36,7 @@ fn the_example_is_read_and_says_what_it_seems_to_say() {
 fn each_way_to_use_a_credential_has_an_example_that_is_one() {
     let mut ways = Vec::new();
     for (name, kind) in [("azure", TokenType::AzureSas), ("s3", TokenType::AwsKeys), ("db", TokenType::AwsKeys)] {
-        let (_, rest) = README.split_once(&format!("```json {name}\n")).expect("an example");
+        let (_, rest) = CREDENTIALS.split_once(&format!("```json {name}\n")).expect("an example");
         let (json, _) = rest.split_once("```").expect("its end");
         let config = format!(
             r#"{{"version": 1, "listener": "l", "reads_bodies": {}, "routes": {{"r": {{"exchange": {json}}}}},
@@ -110,8 +112,7 @@ fn the_prices_of_promises_are_the_code_s() {
 
 #[test]
 fn the_table_of_refusals_is_the_code_s() {
-    let (_, section) = README.split_once("## Refusals").expect("a section on refusals");
-    let table: Vec<[&str; 3]> = section
+    let table: Vec<[&str; 3]> = REFUSALS
         .lines()
         .filter_map(|line| {
             let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();

@@ -19,6 +19,10 @@ pub const OVERTAKING: u64 = 10;
 /// The longest that a credential is kept, in seconds, whatever its provider says of its life.
 const LONGEST: u64 = 24 * 3600;
 
+/// The longest name that a provider's own record may have for a credential, in bytes. Google's are the longest: the pool's full
+/// name and a subject of up to 127 bytes.
+const LONGEST_REFERENCE: usize = 512;
+
 /// A credential, as it is kept. Its memory is overwritten when the last of its users is done.
 #[derive(Debug)]
 pub struct Kept {
@@ -56,6 +60,10 @@ impl Kept {
         let name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if !(1..=32).contains(&token_type.len()) || !token_type.bytes().all(name) {
             return Err(invalid("a `token_type` that is no name"));
+        }
+        let printable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        if provider_reference.as_ref().is_some_and(|text| text.len() > LONGEST_REFERENCE || !printable(text)) {
+            return Err(invalid("a reference that is longer than 512 bytes, or holds more than visible characters"));
         }
         let expires_at = expires_at.min(now.saturating_add(LONGEST));
         if expires_at <= now.saturating_add(MARGIN) {
@@ -182,6 +190,19 @@ mod tests {
         ] {
             let trouble = Kept::check(credential(kind, life), NOW).unwrap_err();
             assert!(matches!(&trouble, Trouble::Invalid { code } if !code.contains("sig=")), "{trouble:?}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_kept_whole_or_the_credential_is_not() {
+        let check = |reference: &str| {
+            let credential = credential(token("a", "Bearer"), 900);
+            Kept::check(Credential { provider_reference: Some(reference.to_owned()), ..credential }, NOW)
+        };
+        let longest = "r".repeat(LONGEST_REFERENCE);
+        assert_eq!(check(&longest).unwrap().provider_reference(), Some(longest.as_str()));
+        for reference in [longest + "r", "a b".to_owned(), "a\n".to_owned(), "\u{e9}".to_owned()] {
+            assert!(matches!(check(&reference), Err(Trouble::Invalid { .. })), "{reference}");
         }
     }
 

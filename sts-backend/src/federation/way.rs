@@ -3,7 +3,7 @@
 use token::{claims::Scope, token_type::TokenType};
 
 #[cfg(test)]
-use super::fake_kind;
+use super::fake_provider;
 use super::{
     aws, azure,
     credential::{Credential, CredentialKind},
@@ -22,7 +22,7 @@ pub enum Kind {
     Azure(azure::Settings),
     Oauth(oauth::Settings),
     #[cfg(test)]
-    Fake(fake_kind::Settings),
+    Fake(fake_provider::Settings),
 }
 
 /// A provider's settings with what they are to open: never those of one kind with the opening of another.
@@ -33,7 +33,7 @@ pub enum Way {
     Azure(azure::Settings, azure::Opening),
     Oauth(oauth::Settings, oauth::Opening),
     #[cfg(test)]
-    Fake(fake_kind::Settings),
+    Fake(fake_provider::Settings),
 }
 
 impl Way {

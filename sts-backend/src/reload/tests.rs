@@ -5,7 +5,7 @@ use token::{claims::Scope, spiffe::SpiffeId};
 use super::*;
 use crate::{
     config::LogSettings,
-    federation::{fake, order::Order, provider::Wish, shelf::Key, way::Way},
+    federation::{fake_provider, order::Order, provider::Wish, shelf::Key, way::Way},
     fixture::{Fixture, POLICY},
 };
 
@@ -149,7 +149,7 @@ async fn a_provider_survives_a_reload_that_says_the_same_of_it() {
     };
     let before = running(&reloader);
     let key = Key {
-        way: Arc::new(Way::Fake(fake::Settings::new("https://127.0.0.1:1/token"))),
+        way: Arc::new(Way::Fake(fake_provider::Settings::new("https://127.0.0.1:1/token"))),
         order: Order {
             subject: SpiffeId::parse("spiffe://cloakroom.test/w").unwrap(),
             target: "partner".into(),

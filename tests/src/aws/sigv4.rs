@@ -53,6 +53,7 @@ impl Signable {
         names.join(";")
     }
 
+    /// Path and query are decoded and encoded again: however a client has written them, they are signed in one way.
     fn canonical(&self, service: &str) -> String {
         let mut parameters: Vec<_> =
             self.query.split('&').filter(|parameter| !parameter.is_empty()).map(parameter).collect();
@@ -64,7 +65,11 @@ impl Signable {
         format!(
             "{}\n{}\n{}\n{}\n{}\n{}",
             self.method,
-            if service == "s3" { self.path.clone() } else { encoded(&normalised(&self.path)) },
+            if service == "s3" {
+                encoded(&decoded(&self.path), b"/")
+            } else {
+                encoded(normalised(&self.path).as_bytes(), b"/")
+            },
             parameters.join("&"),
             headers.concat(),
             self.signed_headers(),
@@ -79,8 +84,11 @@ pub fn hash(body: &[u8]) -> String {
 }
 
 /// Name and value, as they are sorted: by the name first.
-fn parameter(parameter: &str) -> (&str, &str) {
-    parameter.split_once('=').unwrap_or((parameter, ""))
+fn parameter(parameter: &str) -> (String, String) {
+    let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    // A plus is a space in a query alone.
+    let written = |part: &str| encoded(&decoded(&part.replace('+', "%20")), b"");
+    (written(name), written(value))
 }
 
 /// Without dot segments (RFC 3986, section 6.2.2.3) and empty ones.
@@ -97,10 +105,31 @@ fn normalised(path: &str) -> String {
     format!("/{}{}", kept.join("/"), if folder { "/" } else { "" })
 }
 
-fn encoded(path: &str) -> String {
-    let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+/// With percent signs for all but unreserved characters (RFC 3986, section 2.3) and `marks`.
+fn encoded(bytes: &[u8], marks: &[u8]) -> String {
+    let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || marks.contains(&byte);
     let one = |byte: u8| if kept(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    path.bytes().map(one).collect()
+    bytes.iter().copied().map(one).collect()
+}
+
+/// Without percent signs. What is no escape stands for itself.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let escape = part.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        match escape.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&part.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+    bytes
 }
 
 fn collapsed(value: &str) -> String {

@@ -22,9 +22,13 @@ pub struct CloudRoute {
     pub cloud: &'static str,
     /// Under which name the service is known to the world.
     pub host: String,
+    /// By what it is asked for.
+    pub resource: String,
     /// What is opened there.
     pub target: Value,
     pub permissions: Vec<String>,
+    /// The scope that the route asks for, where that is not all permissions.
+    pub asked: Option<String>,
     pub max_life_seconds: u64,
     /// How the filter puts the credential in; as a header where it is `null`.
     pub inject: Value,
@@ -97,8 +101,10 @@ impl CloudRoute {
             provider: provider.to_owned(),
             cloud,
             host: host.to_owned(),
+            resource: format!("https://{name}.cloakroom.test"),
             target: json!({}),
             permissions: Vec::new(),
+            asked: None,
             max_life_seconds: 300,
             inject: Value::Null,
         }
@@ -115,16 +121,38 @@ impl CloudRoute {
     /// One whose requests the filter signs.
     #[must_use]
     pub fn signed(mut self, service: &str, payload: &str) -> Self {
-        self.inject = json!({"sigv4": {
-            "service": service, "region": crate::aws::REGION, "payload": payload, "host": self.host,
-            "prefix_rewrite": {"match": self.prefix(), "to": "/"}
-        }});
+        self.inject = json!({"sigv4": {"service": service, "region": crate::aws::REGION, "payload": payload}});
+        self.sign_as_it_leaves();
         self
     }
 
-    /// By what it is asked for.
-    pub fn resource(&self) -> String {
-        format!("https://{}.cloakroom.test", self.name)
+    /// One that asks for this scope and no more.
+    #[must_use]
+    pub fn asking(mut self, scope: &str) -> Self {
+        self.asked = Some(scope.to_owned());
+        self
+    }
+
+    /// A route of another name, towards another host of the same cloud, for which this one's credential is asked.
+    #[must_use]
+    pub fn led_astray(&self, name: &str, host: &str) -> Self {
+        let mut astray = Self { name: name.to_owned(), host: host.to_owned(), ..self.clone() };
+        astray.sign_as_it_leaves();
+        astray
+    }
+
+    /// The same credential, for a route of another name that asks for another scope.
+    #[must_use]
+    pub fn narrowed(&self, name: &str, scope: &str) -> Self {
+        self.led_astray(name, &self.host).asking(scope)
+    }
+
+    /// Tells the filter, where it signs, what the route makes of host and path.
+    fn sign_as_it_leaves(&mut self) {
+        let rewrite = json!({"match": self.prefix(), "to": "/"});
+        if let Some(sigv4) = self.inject.get_mut("sigv4") {
+            (sigv4["host"], sigv4["prefix_rewrite"]) = (json!(self.host), rewrite);
+        }
     }
 
     fn prefix(&self) -> String {
@@ -134,7 +162,7 @@ impl CloudRoute {
     /// Adds it to the STS's configuration.
     pub fn add_target(&self, config: &mut Value) {
         let mut target = json!({
-            "name": self.name, "resource": self.resource(), "provider": self.provider, "target": self.target,
+            "name": self.name, "resource": self.resource, "provider": self.provider, "target": self.target,
             "max_life_seconds": self.max_life_seconds
         });
         if !self.permissions.is_empty() {
@@ -152,8 +180,7 @@ impl CloudRoute {
         format!(
             "\n@id(\"open-{}\")\n@reason(\"a test of what the cloud takes\")\n{scope}permit (\n  principal is Cloakroom::Workload,\n  \
              action == Cloakroom::Action::\"exchange\",\n  resource == Cloakroom::Target::\"{}\"\n);\n",
-            self.name,
-            self.resource()
+            self.name, self.resource
         )
     }
 
@@ -192,9 +219,10 @@ impl CloudRoute {
 
     /// Adds it to the filter's configuration.
     pub fn add_exchange(&self, plugin: &mut Value) {
-        let mut exchange = json!({"resource": self.resource(), "clusters": [self.name]});
-        if !self.permissions.is_empty() {
-            exchange["scope"] = json!(self.permissions.join(" "));
+        let mut exchange = json!({"resource": self.resource, "clusters": [self.name]});
+        let scope = self.asked.clone().unwrap_or_else(|| self.permissions.join(" "));
+        if !scope.is_empty() {
+            exchange["scope"] = json!(scope);
         }
         if !self.inject.is_null() {
             exchange["inject"] = self.inject.clone();
@@ -285,7 +313,7 @@ mod tests {
             bootstrap
                 .edit_plugin(|plugin| assert_eq!(plugin["routes"][&route.name]["exchange"]["clusters"][0], route.name))
                 .unwrap();
-            assert!(route.policy().contains(&route.resource()));
+            assert!(route.policy().contains(&route.resource));
         }
         assert_eq!(config.0["targets"].as_array().map(Vec::len), Some(before + CloudRoute::usual().len()));
     }

@@ -155,13 +155,31 @@ impl Plan {
     pub fn clouds(mut self, setup: Option<federation::Setup>, providers: Vec<Value>, routes: Vec<CloudRoute>) -> Self {
         self.policy_additions.extend(routes.iter().map(CloudRoute::policy));
         self.federation = Some(setup.unwrap_or_else(|| federation::Setup::trusting(ISSUER)));
-        let (of_edge, of_plugin) = (routes.clone(), routes.clone());
+        self.more_cloud_routes(routes.clone()).sts(move |sts| {
+            sts["providers"] = json!(providers);
+            routes.iter().for_each(|route| route.add_target(sts));
+        })
+    }
+
+    /// Adds routes of the edge alone, for destinations that [`Self::clouds`] has added already.
+    #[must_use]
+    pub fn more_cloud_routes(self, routes: Vec<CloudRoute>) -> Self {
+        let of_edge = routes.clone();
         self.egress(move |egress| of_edge.iter().for_each(|route| route.add_route(egress)))
-            .plugin(move |plugin| of_plugin.iter().for_each(|route| route.add_exchange(plugin)))
-            .sts(move |sts| {
-                sts["providers"] = json!(providers);
-                routes.iter().for_each(|route| route.add_target(sts));
-            })
+            .plugin(move |plugin| routes.iter().for_each(|route| route.add_exchange(plugin)))
+    }
+
+    /// Lets the egress edge's filter read bodies, which signatures over them need.
+    #[must_use]
+    pub fn reading_bodies(self) -> Self {
+        self.egress(|egress| {
+            let wasm =
+                Document::find_in(egress, &|value| value["root_id"] == "cloakroom" && value["vm_config"].is_object());
+            if let Some(wasm) = wasm {
+                wasm["allow_on_headers_stop_iteration"] = json!(true);
+            }
+        })
+        .plugin(|plugin| plugin["reads_bodies"] = json!(true))
     }
 
     /// Adds the usual destinations of every cloud.

@@ -4,6 +4,7 @@
 //! A server reads path and query decoded and encodes them again to verify, so what a client has left unencoded is encoded
 //! here too: `/a:b` is signed as `/a%3Ab`. What a client has encoded as AWS says stays what it is.
 
+use memchr::memmem;
 use zeroize::Zeroizing;
 
 use super::encode;
@@ -138,14 +139,14 @@ fn headers(headers: &[(&str, &[u8])], text: &mut Vec<u8>) {
             text.push(b':');
         }
         last = Some(name);
-        let mut after_space = false;
-        for byte in value.trim_ascii() {
-            let space = *byte == b' ';
-            if !(space && after_space) {
-                text.push(*byte);
-            }
-            after_space = space;
+        // Few values have spaces in a row, and tokens are long.
+        let mut rest = value.trim_ascii();
+        while let Some(at) = memmem::find(rest, b"  ") {
+            let (kept, spaces) = rest.split_at(at);
+            text.extend_from_slice(kept);
+            rest = spaces.get(1..).unwrap_or_default();
         }
+        text.extend_from_slice(rest);
     }
     if last.is_some() {
         text.push(b'\n');

@@ -4,13 +4,13 @@ use super::{
     answers::Answers,
     edge::Edge,
     form::{ACCOUNT, AWS_BUCKET, REGION},
-    options::{Options, Permission},
+    options::Options,
     plan::{Asked, Plan},
     subjects::{self, Subject},
     template::{Fillings, Name, fill},
     tree::{Language, Tree},
 };
-use crate::aws::partition::Partition;
+use crate::{aws::partition::Partition, federation::permission::Permission};
 
 /// `aud` of what is shown to AWS, where the configuration names no other.
 const AUDIENCE: &str = "sts.amazonaws.com";

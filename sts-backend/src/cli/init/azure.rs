@@ -6,12 +6,13 @@ use super::{
     answers::Answers,
     edge::Edge,
     form::{CLIENT_ID, CONTAINER, RESOURCE_GROUP, STORAGE_ACCOUNT, TENANT},
-    options::{AzureIdentity, Options, Permission},
+    options::{AzureIdentity, Options},
     plan::{Asked, Plan},
     subjects,
     template::{Filled, Fillings, Name, fill},
     tree::{Language, Tree},
 };
+use crate::federation::permission::Permission;
 
 /// `aud` of what is shown to Entra.
 const AUDIENCE: &str = "api://AzureADTokenExchange";

@@ -5,12 +5,13 @@ use super::{
     answers::Answers,
     edge::Edge,
     form::{GCP_BUCKET, PROJECT, PROJECT_NUMBER},
-    options::{Options, Permission},
+    options::Options,
     plan::{Asked, Plan},
     subjects::{self, Subject},
     template::{Filled, Fillings, Name, fill},
     tree::{Language, Tree},
 };
+use crate::federation::permission::Permission;
 
 /// The longest `google.subject`, in bytes (Workload Identity Federation, "Attribute mappings").
 const MAX_SUBJECT: usize = 127;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::answers::Answers;
+use crate::federation::permission::Permission;
 
 /// Whose cloud is to trust us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,19 +29,6 @@ pub enum Format {
     Cloakroom,
     /// All of it.
     All,
-}
-
-/// What a workload may do in the bucket or container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Permission {
-    /// Read objects.
-    Read,
-    /// List their names.
-    List,
-    /// Write objects.
-    Write,
-    /// Delete objects.
-    Delete,
 }
 
 /// Which kind of identity trusts us in Azure.
@@ -74,8 +62,8 @@ pub struct Options {
     /// What roles, pools, apps, and in Cloakroom's configuration provider, target, route and cluster are called.
     #[arg(long, default_value = super::form::NAME.placeholder)]
     pub name: String,
-    /// What workloads may do there, with commas between.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Permission::Read, Permission::List])]
+    /// What workloads may do there: `read`, `list`, `write`, `delete`, with commas between.
+    #[arg(long, value_parser = permission, value_delimiter = ',', default_values_t = [Permission::Read, Permission::List])]
     pub permissions: Vec<Permission>,
     /// AWS, Google: the bucket.
     #[arg(long)]
@@ -123,18 +111,6 @@ impl Destination {
     }
 }
 
-impl Permission {
-    /// The word for it in configuration and policy.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::List => "list",
-            Self::Write => "write",
-            Self::Delete => "delete",
-        }
-    }
-}
-
 impl Options {
     /// The permissions, each once and in one order.
     pub fn permissions(&self) -> Vec<Permission> {
@@ -167,4 +143,9 @@ impl Options {
             }
         }
     }
+}
+
+fn permission(word: &str) -> Result<Permission, String> {
+    let known = Permission::ALL.into_iter().find(|permission| permission.word() == word);
+    known.ok_or_else(|| format!("`{}` are known", Permission::ALL.map(Permission::word).join("`, `")))
 }

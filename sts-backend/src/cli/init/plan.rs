@@ -4,11 +4,11 @@ use super::{
     edge::Edge,
     form::Form,
     issuer::Issuer,
-    options::Permission,
     subjects::{self, Subject},
     template::Filled,
     tree::Tree,
 };
+use crate::federation::permission::Permission;
 
 /// What is asked of every cloud alike.
 #[derive(Debug)]

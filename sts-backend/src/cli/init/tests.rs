@@ -184,7 +184,6 @@ fn the_lines_of_configuration_have_the_five_fields() {
 }
 
 #[test]
-#[ignore = "the configuration has no `providers` yet: switch it on with them"]
 fn the_lines_of_configuration_are_read_by_the_service() {
     for line in variations().into_iter().filter(|line| !printed_by(line).contains("REPLACE_WITH")) {
         let lines = sections(&in_format(&line, "cloakroom")).swap_remove(0);

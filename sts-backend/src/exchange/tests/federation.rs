@@ -9,7 +9,7 @@ use token::{aws_keys::AwsKeys, claims::Scope};
 use super::*;
 use crate::{
     federation::{
-        fake_kind,
+        fake_provider,
         limits::Limits,
         providers::{Common, ProviderSettings},
         signer::AssertionSigner,
@@ -48,7 +48,7 @@ impl Scene {
         std::fs::write(&ca, &provider.ca_pem).unwrap();
         let uri = format!("{}/t", provider.url);
         let lent = |name: &str, permissions: &str, types| {
-            let way = Way::Fake(fake_kind::Settings { types, ..fake_kind::Settings::new(&uri) });
+            let way = Way::Fake(fake_provider::Settings { types, ..fake_provider::Settings::new(&uri) });
             Target {
                 permissions: Some(Scope::parse(permissions).unwrap()),
                 lender: Some(Lender { provider: "cloud".into(), way: Arc::new(way) }),
@@ -68,7 +68,7 @@ impl Scene {
         ];
         let settings = ProviderSettings {
             name: "cloud".into(),
-            kind: Kind::Fake(fake_kind::Settings::new(&uri)),
+            kind: Kind::Fake(fake_provider::Settings::new(&uri)),
             ca: Some(ca),
             allow_private_addresses: true,
             limits: Limits {

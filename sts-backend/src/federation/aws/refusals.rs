@@ -41,12 +41,12 @@ pub fn trouble(answered: &Answered, by_keys: bool, now: u64) -> Trouble {
 fn help(code: &str, by_keys: bool) -> &'static str {
     match code {
         "AccessDenied" | "AccessDeniedException" if by_keys => {
-            "have the trust policy of each role in `then_roles` allow `sts:AssumeRole`, `sts:TagSession` and \
-             `sts:SetSourceIdentity` to the role before it, and the role before have a policy that allows `sts:AssumeRole` on it"
+            "have the trust policy of each role in `then_roles` allow the role before it `sts:AssumeRole`, `sts:TagSession` and \
+             `sts:SetSourceIdentity`, and that role's own policies all three on it"
         }
         "AccessDenied" | "AccessDeniedException" => {
-            "look whether the role exists, and whether its trust policy allows `sts:AssumeRoleWithWebIdentity`, \
-             `sts:TagSession` and `sts:SetSourceIdentity` to our issuer for this workload's name as `sub` and our audience as `aud`"
+            "look whether the role exists, and its trust policy allows `sts:AssumeRoleWithWebIdentity`, `sts:TagSession` and \
+             `sts:SetSourceIdentity` to our issuer for this workload and our `audience`"
         }
         "InvalidIdentityToken" | "InvalidIdentityTokenException" | "IDPRejectedClaim" | "IDPRejectedClaimException" => {
             "register our issuer as an OIDC provider in the role's account, with `audience` among its client ids; its keys must \
@@ -76,7 +76,7 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
-    use crate::aws::answer::NAMESPACE;
+    use crate::{aws::answer::NAMESPACE, refusal::MAX_QUOTED};
 
     fn answered(status: u16, code: &str, message: &str) -> Answered {
         let body = format!(
@@ -110,6 +110,7 @@ mod tests {
             let Trouble::Refused { code: told, help } = &trouble else { panic!("{code}: {trouble:?}") };
             assert_eq!(told, code);
             assert!(help.contains(advice), "{code}: {help}");
+            assert!(help.len() <= MAX_QUOTED, "{code}: its end would be cut off");
             assert!(!trouble.is_retryable());
         }
     }

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     federation::{
         assertion::{Assertion, Signed},
-        fake_kind,
+        fake_provider,
         order::Order,
         way::Way,
     },
@@ -45,7 +45,7 @@ const LIMITS: Limits =
 struct Shop {
     server: FakeIssuer,
     provider: Arc<Provider>,
-    settings: fake_kind::Settings,
+    settings: fake_provider::Settings,
 }
 
 impl Shop {
@@ -67,7 +67,7 @@ impl Shop {
             meters: Meters::default(),
             entropy: || 0,
         });
-        let settings = fake_kind::Settings::new(&format!("{}/t", server.url));
+        let settings = fake_provider::Settings::new(&format!("{}/t", server.url));
         let shop = Self { server, provider, settings };
         shop.gives(900);
         shop
@@ -198,6 +198,19 @@ async fn who_cannot_wait_comes_back_and_finds_what_came_meanwhile() {
     assert!(lent.first, "nobody had it before");
     assert!(!shop.lend(1, hasty(NOW + 1)).await.unwrap().first);
     assert_eq!(shop.hits(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_cannot_wait_for_a_repetition_is_told_what_it_is_for() {
+    let shop = Shop::open().await;
+    let late = || Wish { until: Instant::now() + Duration::from_millis(600), ..wish(NOW) };
+    shop.says(StatusCode::TOO_MANY_REQUESTS);
+    let said = shop.lend(1, late()).await.unwrap_err();
+    assert!(matches!(said, Shortfall::Trouble(Trouble::Throttled { .. })), "{said:?}");
+    let shop = Shop::open().await;
+    // What may only be too early is no reason yet.
+    shop.says(StatusCode::NOT_FOUND);
+    assert_eq!(shop.lend(1, late()).await.unwrap_err(), Shortfall::UnderWay);
 }
 
 #[tokio::test]

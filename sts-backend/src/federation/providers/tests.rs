@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     federation::{
         assertion::{Assertion, Signed},
-        fake_kind,
+        fake_provider,
         order::Order,
         way::Way,
     },
@@ -62,8 +62,8 @@ impl World {
         }
     }
 
-    fn fake(&self) -> fake_kind::Settings {
-        fake_kind::Settings::new(&format!("{}/t", self.server.url))
+    fn fake(&self) -> fake_provider::Settings {
+        fake_provider::Settings::new(&format!("{}/t", self.server.url))
     }
 
     async fn lend(&self, providers: &Providers, name: &str) -> Result<Lent, Shortfall> {
@@ -109,7 +109,7 @@ async fn each_change_makes_another_provider_of_it() {
         Arc::ptr_eq(before.of("a").unwrap(), after.of("a").unwrap())
     };
     assert!(is_kept(settings.clone(), &common()));
-    let other = Kind::Fake(fake_kind::Settings::new("https://other.test"));
+    let other = Kind::Fake(fake_provider::Settings::new("https://other.test"));
     assert!(!is_kept(ProviderSettings { kind: other, ..settings.clone() }, &common()));
     assert!(!is_kept(ProviderSettings { allow_private_addresses: false, ..settings.clone() }, &common()));
     assert!(!is_kept(settings.clone(), &Common { capacity: 7, ..common() }));
@@ -141,7 +141,7 @@ async fn what_is_counted_goes_on_and_what_left_is_no_longer_shown() {
 fn authorities_that_are_not_there_are_named() {
     let settings = ProviderSettings {
         name: "a".into(),
-        kind: Kind::Fake(fake_kind::Settings::new("https://a.test")),
+        kind: Kind::Fake(fake_provider::Settings::new("https://a.test")),
         ca: Some("no-such-file.pem".into()),
         allow_private_addresses: false,
         limits: Limits { at_once: 1, waiting: 1, timeout: Duration::from_secs(1), calls_per_second: 1, burst: 1 },

@@ -4,7 +4,7 @@ use token::{claims::Scope, secret::Secret, spiffe::SpiffeId};
 use super::*;
 use crate::federation::{
     credential::{Credential, CredentialKind},
-    fake_kind, oauth,
+    fake_provider, oauth,
 };
 
 const NOW: u64 = 1_800_000_000;
@@ -16,7 +16,7 @@ fn key(subject: usize) -> Arc<Key> {
         permissions: Scope::parse("read").unwrap(),
         life: 300,
     };
-    Arc::new(Key { way: Arc::new(Way::Fake(fake_kind::Settings::new("https://provider.test"))), order })
+    Arc::new(Key { way: Arc::new(Way::Fake(fake_provider::Settings::new("https://provider.test"))), order })
 }
 
 fn kept(life: u64) -> Arc<Kept> {
@@ -61,7 +61,7 @@ fn nothing_is_found_under_a_key_that_differs_in_anything() {
         order(|order| order.target.push('x')),
         order(|order| order.permissions = Scope::parse("read write").unwrap()),
         order(|order| order.life += 1),
-        other_way(Way::Fake(fake_kind::Settings::new("https://provider.test/other"))),
+        other_way(Way::Fake(fake_provider::Settings::new("https://provider.test/other"))),
         other_way(Way::Oauth(oauth("a"), oauth::Opening::default())),
         other_way(Way::Oauth(oauth("b"), oauth::Opening::default())),
     ] {

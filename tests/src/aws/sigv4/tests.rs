@@ -145,3 +145,17 @@ fn only_s3_takes_paths_as_they_come() {
         assert_eq!(request.canonical("s3").lines().nth(1), Some(path));
     }
 }
+
+#[test]
+fn however_a_url_is_written_it_is_signed_in_one_way() {
+    let scope = Scope { date: DATE, region: "us-east-1", service: "s3" };
+    let signature = |url: &str| signable("GET", url, "", &[("host", "b.s3.test")]).signature(SECRET, scope);
+    let usual = signature("/a%20b/%C3%A9?list-type=2&prefix=team-a%2Fx%20y");
+    for url in ["/a b/\u{e9}?prefix=team-a/x+y&list-type=2", "/%61%20b/%c3%a9?list%2Dtype=2&prefix=team-a/x%20y"] {
+        assert_eq!(signature(url), usual, "{url}");
+    }
+    for url in ["/a+b/%C3%A9?list-type=2&prefix=team-a%2Fx%20y", "/a%20b/%C3%A9?list-type=2&prefix=team-a%2Fx%2By"] {
+        assert_ne!(signature(url), usual, "{url}");
+    }
+    assert_eq!(signature("/100%?x=%zz"), signature("/100%25?x=%25zz"));
+}
