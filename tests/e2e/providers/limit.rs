@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 async fn a_rush_of_workloads_stays_below_the_provider_s_limit_and_all_are_served() -> Result<()> {
     let limits = json!({"calls_per_second": PER_SECOND, "burst": BURST});
     let topology = plan(&[(AWS.provider, limits)]).start().await?;
-    let rush = workloads(&topology, "rush", scaled(100, 1000)).await?;
+    let rush = workloads(&topology, "rush", scaled(100, 300)).await?;
     let other = workloads(&topology, "other", 1).await?;
     AWS.switches(&topology)?.tell(&format!("limit={PUBLISHED}"))?;
     let began = Instant::now();
