@@ -33,8 +33,15 @@ impl fmt::Debug for Call {
 pub struct Calls {
     fetcher: Fetcher,
     bounds: Bounds,
-    /// The lane, and when the order must be filled. Without one each call is made once, whatever becomes of it.
-    lane: Option<(Arc<Lane>, Instant)>,
+    /// Without one each call is made once, whatever becomes of it.
+    lane: Option<InLane>,
+}
+
+struct InLane {
+    lane: Arc<Lane>,
+    /// When the order must be filled.
+    deadline: Instant,
+    setback: Box<dyn Fn(&Trouble) + Send + Sync>,
 }
 
 impl Calls {
@@ -43,10 +50,16 @@ impl Calls {
         Self { fetcher, bounds, lane: None }
     }
 
-    /// The same in `lane`: at its pace, repeated where that may help, and all of it before `deadline`.
+    /// The same in `lane`: at its pace, repeated where that may help, and all of it before `deadline`. `setback` is told of each
+    /// trouble after which a call is to be repeated.
     #[must_use]
-    pub fn within(self, lane: Arc<Lane>, deadline: Instant) -> Self {
-        Self { lane: Some((lane, deadline)), ..self }
+    pub fn within(
+        self,
+        lane: Arc<Lane>,
+        deadline: Instant,
+        setback: impl Fn(&Trouble) + Send + Sync + 'static,
+    ) -> Self {
+        Self { lane: Some(InLane { lane, deadline, setback: Box::new(setback) }), ..self }
     }
 
     /// Makes `call`, and says what `judge` makes of the answer.
@@ -55,7 +68,7 @@ impl Calls {
         call: &Call,
         judge: impl Fn(&Answered) -> Result<T, Trouble> + Send,
     ) -> Result<T, Trouble> {
-        let Some((lane, deadline)) = &self.lane else {
+        let Some(InLane { lane, deadline, setback }) = &self.lane else {
             return self.send(call, self.bounds).await.and_then(|answered| judge(&answered));
         };
         let host = call.uri.authority().map_or("", |authority| authority.as_str());
@@ -71,7 +84,10 @@ impl Calls {
                 Err(trouble) => trouble,
             };
             match retries.after(&trouble, lane.entropy()) {
-                Some(wait) if Instant::now() + wait < *deadline => tokio::time::sleep(wait).await,
+                Some(wait) if Instant::now() + wait < *deadline => {
+                    setback(&trouble);
+                    tokio::time::sleep(wait).await;
+                }
                 _ => return Err(trouble),
             }
         }

@@ -59,10 +59,18 @@ pub struct Provider {
 
 struct State {
     shelf: Shelf,
-    under_way: HashMap<Arc<Key>, watch::Receiver<Option<Outcome>>>,
+    under_way: HashMap<Arc<Key>, watch::Receiver<Progress>>,
 }
 
 type Outcome = Result<Arc<Kept>, Trouble>;
+
+/// How far an order has come.
+#[derive(Debug)]
+enum Progress {
+    /// It is being filled; with the trouble in which a call of it ended that is to be repeated.
+    Filling(Option<Trouble>),
+    Ended(Outcome),
+}
 
 /// What one caller wants of a credential.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +97,7 @@ enum Found {
     Kept(Arc<Kept>),
     Trouble(Trouble),
     /// It is being asked for. One that is kept would do, if need be.
-    UnderWay(watch::Receiver<Option<Outcome>>, Option<Arc<Kept>>),
+    UnderWay(watch::Receiver<Progress>, Option<Arc<Kept>>),
 }
 
 impl Provider {
@@ -123,13 +131,11 @@ impl Provider {
             Found::Trouble(trouble) => return Err(Shortfall::Trouble(trouble)),
             Found::UnderWay(receiver, fallback) => (self.wait(receiver, wish.until).await, fallback),
         };
-        match outcome {
-            Some(Ok(kept)) => Ok(Lent::of(kept)),
-            Some(Err(trouble @ Trouble::Refused { .. })) => Err(Shortfall::Trouble(trouble)),
-            missing => match fallback {
-                Some(kept) => Ok(Lent::of(kept)),
-                None => Err(missing.and_then(Result::err).map_or(Shortfall::UnderWay, Shortfall::Trouble)),
-            },
+        match (outcome, fallback) {
+            (Ok(kept), _) => Ok(Lent::of(kept)),
+            (Err(refused @ Shortfall::Trouble(Trouble::Refused { .. })), _) => Err(refused),
+            (Err(_), Some(kept)) => Ok(Lent::of(kept)),
+            (Err(shortfall), None) => Err(shortfall),
         }
     }
 
@@ -157,21 +163,22 @@ impl Provider {
     }
 
     /// Has the order filled, as a task of its own.
-    fn start(self: &Arc<Self>, state: &mut State, key: Key, now: u64) -> watch::Receiver<Option<Outcome>> {
+    fn start(self: &Arc<Self>, state: &mut State, key: Key, now: u64) -> watch::Receiver<Progress> {
         let key = Arc::new(key);
-        let (sender, receiver) = watch::channel(None);
+        let (sender, receiver) = watch::channel(Progress::Filling(None));
+        let sender = Arc::new(sender);
         state.under_way.insert(Arc::clone(&key), receiver.clone());
         self.show(state);
         let landing = Landing { provider: Arc::clone(self), key, sender, landed: false };
         tokio::spawn(async move {
             let started = Instant::now();
-            let filled = landing.provider.fill(&landing.key, now, started).await;
+            let filled = landing.provider.fill(&landing, now, started).await;
             landing.land(filled, now.saturating_add(started.elapsed().as_secs()));
         });
         receiver
     }
 
-    async fn fill(&self, key: &Key, now: u64, started: Instant) -> Result<Credential, Trouble> {
+    async fn fill(&self, landing: &Landing, now: u64, started: Instant) -> Result<Credential, Trouble> {
         let limits = &self.parts.limits;
         let deadline = started + limits.order_time();
         let filling = async {
@@ -179,10 +186,17 @@ impl Provider {
                 self.parts.meters.held_back(self.name(), Holder::Queue);
                 return Err(Trouble::Unavailable { code: "too many orders wait for it already".to_owned() });
             };
-            let calls =
-                Calls::new(self.parts.fetcher.clone(), limits.of_call()).within(Arc::clone(&self.lane), deadline);
+            let sender = Arc::clone(&landing.sender);
+            let setback = move |trouble: &Trouble| {
+                // That it may only be too early is no reason yet.
+                let trouble = Some(trouble.clone()).filter(|trouble| !matches!(trouble, Trouble::NotYet { .. }));
+                sender.send_replace(Progress::Filling(trouble));
+            };
+            let calls = Calls::new(self.parts.fetcher.clone(), limits.of_call());
+            let calls = calls.within(Arc::clone(&self.lane), deadline, setback);
             let means = Means { calls: &calls, signer: &*self.parts.signer, trust_domain: &self.parts.trust_domain };
-            key.way.obtain(&key.order, means, now.saturating_add(started.elapsed().as_secs())).await
+            let Key { way, order } = &*landing.key;
+            way.obtain(order, means, now.saturating_add(started.elapsed().as_secs())).await
         };
         match tokio::time::timeout_at(deadline.into(), filling).await {
             Ok(filled) => filled,
@@ -192,15 +206,19 @@ impl Provider {
         }
     }
 
-    /// What becomes of the order; nothing, if that takes longer than until `until`, or too many wait already.
-    async fn wait(&self, mut receiver: watch::Receiver<Option<Outcome>>, until: Instant) -> Option<Outcome> {
+    /// What becomes of the order by `until`; who waits no longer is told what keeps it from being filled, as far as is known.
+    /// Nobody waits where too many do already.
+    async fn wait(&self, mut receiver: watch::Receiver<Progress>, until: Instant) -> Result<Arc<Kept>, Shortfall> {
         let seat = self.callers.try_acquire();
         let until = if seat.is_ok() { until } else { Instant::now() };
-        let bug = || Err(Trouble::Unavailable { code: "our own order ended in a bug".to_owned() });
-        match tokio::time::timeout_at(until.into(), receiver.wait_for(Option::is_some)).await {
-            Ok(Ok(outcome)) => outcome.clone(),
-            Ok(Err(_)) => Some(bug()),
-            Err(_) => None,
+        let bug = || Trouble::Unavailable { code: "our own order ended in a bug".to_owned() };
+        let ended = receiver.wait_for(|progress| matches!(progress, Progress::Ended(_)));
+        if let Ok(Err(_)) = tokio::time::timeout_at(until.into(), ended).await {
+            return Err(Shortfall::Trouble(bug()));
+        }
+        match &*receiver.borrow() {
+            Progress::Ended(outcome) => outcome.clone().map_err(Shortfall::Trouble),
+            Progress::Filling(setback) => Err(setback.clone().map_or(Shortfall::UnderWay, Shortfall::Trouble)),
         }
     }
 
@@ -233,7 +251,7 @@ impl Lent {
 struct Landing {
     provider: Arc<Provider>,
     key: Arc<Key>,
-    sender: watch::Sender<Option<Outcome>>,
+    sender: Arc<watch::Sender<Progress>>,
     landed: bool,
 }
 
@@ -259,7 +277,7 @@ impl Landing {
         self.provider.show(&state);
         drop(state);
         self.landed = true;
-        self.sender.send_replace(Some(outcome));
+        self.sender.send_replace(Progress::Ended(outcome));
     }
 }
 

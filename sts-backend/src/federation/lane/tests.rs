@@ -35,7 +35,7 @@ impl Road {
 
     fn calls(&self) -> Calls {
         let deadline = Instant::now() + self.limits.order_time();
-        Calls::new(self.fetcher.clone(), self.limits.of_call()).within(Arc::clone(&self.lane), deadline)
+        Calls::new(self.fetcher.clone(), self.limits.of_call()).within(Arc::clone(&self.lane), deadline, |_| ())
     }
 
     async fn ask(&self) -> Result<StatusCode, Trouble> {

@@ -200,6 +200,19 @@ async fn who_cannot_wait_comes_back_and_finds_what_came_meanwhile() {
     assert_eq!(shop.hits(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_cannot_wait_for_a_repetition_is_told_what_it_is_for() {
+    let shop = Shop::open().await;
+    let late = || Wish { until: Instant::now() + Duration::from_millis(600), ..wish(NOW) };
+    shop.says(StatusCode::TOO_MANY_REQUESTS);
+    let said = shop.lend(1, late()).await.unwrap_err();
+    assert!(matches!(said, Shortfall::Trouble(Trouble::Throttled { .. })), "{said:?}");
+    let shop = Shop::open().await;
+    // What may only be too early is no reason yet.
+    shop.says(StatusCode::NOT_FOUND);
+    assert_eq!(shop.lend(1, late()).await.unwrap_err(), Shortfall::UnderWay);
+}
+
 #[tokio::test]
 async fn a_bug_that_panics_wedges_nothing() {
     let mut shop = Shop::open().await;
