@@ -36,4 +36,5 @@ pub mod shelf;
 pub mod shortfall;
 pub mod signer;
 pub mod trouble;
+mod unverified;
 pub mod way;

@@ -66,6 +66,9 @@ mod sts;
 /// Clusters that are asked whether their pods still exist.
 mod review;
 
+/// Providers of destinations in trouble, and asked by many.
+mod providers;
+
 /// Opaque tokens, and the server that is asked about them.
 mod introspection;
 

@@ -43,14 +43,19 @@ impl Lie {
         ("huge", Self::Huge),
     ];
 
+    /// The names of all lies.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().map(|(name, _)| *name)
+    }
+
     /// The lie of that name.
     ///
     /// # Errors
     /// There is none.
     pub fn named(name: &str) -> Result<Self, String> {
         let lie = Self::ALL.iter().find(|(other, _)| *other == name).map(|(_, lie)| *lie);
-        let names: Vec<_> = Self::ALL.iter().map(|(name, _)| *name).collect();
-        lie.ok_or_else(|| format!("`{name}` is no lie: expected one of {}", names.join(", ")))
+        let names = || Self::names().collect::<Vec<_>>().join(", ");
+        lie.ok_or_else(|| format!("`{name}` is no lie: expected one of {}", names()))
     }
 
     /// What becomes of a credential.

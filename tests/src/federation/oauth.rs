@@ -72,6 +72,11 @@ impl Partner {
         (self.home.setup.wants_client, self.partner.setup.wants_client) = (true, true);
         self
     }
+
+    /// Has the partner's server take back every token that it has given out.
+    pub fn revoke(&self) {
+        self.partner.revoke();
+    }
 }
 
 impl Platform for Partner {

@@ -89,8 +89,11 @@ impl Flow {
         asked: Option<Now>,
         now: Now,
     ) -> Settled {
-        // An STS in trouble of its own is not the source's doing.
-        let refused = judged.as_ref().is_err_and(|refusal| refusal.is_final());
+        // An STS in trouble of its own is not the source's doing. Nor is a provider that refuses: the STS believed and permitted
+        // what the source sent, and remembers the refusal. Were it counted, one provider would close the routes of all others.
+        let refused = judged
+            .as_ref()
+            .is_err_and(|refusal| refusal.is_final() && refusal.reason() != Some(Reason::ProviderRefused));
         self.end_source(&exchange, refused, now);
         let (route, index, key) = (Arc::clone(&exchange.route), exchange.index, exchange.key.clone());
         let renewal = matches!(exchange.purpose, Purpose::Renewal(_));

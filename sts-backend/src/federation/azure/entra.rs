@@ -17,6 +17,7 @@ use crate::{
             server::CLIENT_ASSERTION_TYPE,
         },
         trouble::Trouble,
+        unverified,
     },
     outgoing::fetch::Answered,
 };
@@ -31,6 +32,14 @@ pub struct Granted {
     pub life: u64,
     /// `jti` of the assertion.
     pub jti: String,
+}
+
+impl Granted {
+    /// Whose token it is, an object of the directory, where it can be read. Its form is a matter between Entra and whom it is
+    /// for, so it tells nothing where it is another.
+    pub fn object(&self) -> Option<String> {
+        Some(unverified::claims(self.token.expose())?.get("oid")?.as_str()?.to_owned())
+    }
 }
 
 /// Has a token for `scope`. The request's id, which Entra keeps with the sign-in as its correlation id, is made of the
@@ -62,7 +71,7 @@ pub async fn access_token(
     let mut call = form::call(token_endpoint(settings)?, &fields, "application/json");
     let request_id = header_value(&correlation::id(&signed.jti))?;
     call.headers.push((HeaderName::from_static("client-request-id"), request_id));
-    let answer = means.calls.ask(&call, |answered| judge(answered, now)).await?;
+    let answer = means.calls.ask(&call, |answered| judge(answered, scope, now)).await?;
     Ok(Granted { token: answer.token, life: answer.life, jti: signed.jti })
 }
 
@@ -72,16 +81,19 @@ fn token_endpoint(settings: &Settings) -> Result<Uri, Trouble> {
     address(&format!("{authority}/{}/oauth2/v2.0/token", settings.tenant))
 }
 
-fn judge(answered: &Answered, now: u64) -> Result<TokenAnswer, Trouble> {
+fn judge(answered: &Answered, scope: &str, now: u64) -> Result<TokenAnswer, Trouble> {
     if answered.status != StatusCode::OK {
         return Err(aadsts::trouble(answered, now));
     }
     let answer = TokenAnswer::read_good(answered)?;
-    if answer.token_type.eq_ignore_ascii_case("Bearer") {
-        Ok(answer)
-    } else {
-        Err(invalid("a `token_type` other than Bearer"))
+    if !answer.token_type.eq_ignore_ascii_case("Bearer") {
+        return Err(invalid("a `token_type` other than Bearer"));
     }
+    // Entra says nothing of it to apps, which means that it is what was asked for (RFC 6749, section 5.1).
+    if answer.scope.as_ref().is_some_and(|said| said.iter().any(|said| said != scope)) {
+        return Err(invalid("a `scope` that is not what was asked for"));
+    }
+    Ok(answer)
 }
 
 /// The address that `text` is.

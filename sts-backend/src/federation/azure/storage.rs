@@ -25,6 +25,12 @@ const SCOPE: &str = "https://storage.azure.com/.default";
 /// What stands behind an account's name in Azure's public cloud.
 const PUBLIC_SUFFIX: &str = "blob.core.windows.net";
 
+/// The longest life of a key, in seconds.
+const LONGEST: u64 = 7 * 24 * 3600;
+
+/// By how much an answer may be ahead of our clock, in seconds.
+const SKEW: u64 = 300;
+
 /// What a key's value may have, in bytes. Azure's have 32.
 const VALUE_LENGTHS: std::ops::RangeInclusive<usize> = 16..=128;
 
@@ -105,7 +111,8 @@ pub async fn delegation_key(
         )
         .into(),
     };
-    means.calls.ask(&call, |answered| judge(answered, &settings.tenant, now)).await
+    let object = granted.object();
+    means.calls.ask(&call, |answered| judge(answered, &settings.tenant, object.as_deref(), now)).await
 }
 
 /// A moment, so many seconds after the epoch, as Azure Storage reads it.
@@ -128,7 +135,8 @@ fn address(settings: &Settings, account: &str) -> Result<Uri, Trouble> {
     }
 }
 
-fn judge(answered: &Answered, tenant: &str, now: u64) -> Result<DelegationKey, Trouble> {
+/// The key in an answer that came at `now`. It must be of `tenant`, and of `object`, where that is known.
+fn judge(answered: &Answered, tenant: &str, object: Option<&str>, now: u64) -> Result<DelegationKey, Trouble> {
     if answered.status != StatusCode::OK {
         return Err(trouble(answered, now));
     }
@@ -136,8 +144,12 @@ fn judge(answered: &Answered, tenant: &str, now: u64) -> Result<DelegationKey, T
     if !key.tenant.eq_ignore_ascii_case(tenant) {
         return Err(invalid("a user delegation key of another tenant"));
     }
-    if key.starts_at > now || key.expires_at <= now {
-        return Err(invalid("a user delegation key that does not count now"));
+    // What is signed with it opens what its owner may open.
+    if object.is_some_and(|object| !key.object.eq_ignore_ascii_case(object)) {
+        return Err(invalid("a user delegation key of somebody else"));
+    }
+    if key.starts_at > now || key.expires_at <= now || key.expires_at.saturating_sub(now) > LONGEST + SKEW {
+        return Err(invalid("a user delegation key that does not count now, or for longer than any"));
     }
     Ok(key)
 }

@@ -3,16 +3,12 @@
 use http::{HeaderValue, Uri, header};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
-use token::{
-    base64url, json as strict,
-    jws::{Algorithm, CompactJws},
-    secret::Secret,
-};
+use token::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::exchange::{self, Given, invalid};
 use crate::{
-    federation::{calls::Call, moment, trouble::Trouble},
+    federation::{calls::Call, moment, trouble::Trouble, unverified},
     outgoing::fetch::Answered,
 };
 
@@ -92,8 +88,7 @@ fn claims(token: &str) -> Option<serde_json::Map<String, Value>> {
     if token.len() > LONGEST_ID_TOKEN {
         return None;
     }
-    CompactJws::parse(token, &[Algorithm::Rs256]).ok()?;
-    strict::parse_object(&base64url::decode(token.split('.').nth(1)?).ok()?).ok()
+    unverified::claims(token)
 }
 
 /// `path` at an endpoint that has none.

@@ -23,6 +23,10 @@ const UNSAID_LIFE: u64 = 60;
 /// The longest life that is believed, in seconds: of one that lives longer, so much is used.
 const MAX_LIFE: u64 = 24 * 3600;
 
+/// The longest life that a server may promise, in seconds. What lives for years is no credential for minutes, or its server
+/// counts in milliseconds: whoever got hold of one would keep it.
+const LONGEST_PROMISE: u64 = 366 * 24 * 3600;
+
 /// What a server issued.
 pub struct TokenAnswer {
     pub token: Secret,
@@ -73,8 +77,8 @@ impl TokenAnswer {
                 "an `access_token` that is empty, too long or holds characters that no header may carry",
             ));
         }
-        if raw.expires_in == Some(0) {
-            return Err(invalid("an `expires_in` of 0"));
+        if raw.expires_in.is_some_and(|life| !(1..=LONGEST_PROMISE).contains(&life)) {
+            return Err(invalid("an `expires_in` of 0, or of more than a year"));
         }
         let scope = raw.scope.as_deref().map(Scope::parse).transpose();
         Ok(Self {

@@ -69,13 +69,26 @@ pub async fn answer(
         return Err(wrong(400, "InvalidXmlNodeValue", "Expiry must be in the future, after Start and within 7 days"));
     }
     let version = asked.header("x-ms-version").unwrap_or_default().to_owned();
-    let value = random::of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 42);
-    // 32 bytes: the last letter may be one of those alone whose lowest two bits are clear.
-    let value = format!("{value}A=");
-    let key = DelegationKey { object_id, tenant: tenant.id.clone(), start, expiry, version, value };
-    tenant.keys().push(key.clone());
+    let mut key = DelegationKey { object_id, tenant: tenant.id.clone(), start, expiry, version, value: String::new() };
+    let mut keys = tenant.keys();
+    key.value = keys.iter().find(|known| known.is_named_as(&key)).map_or_else(value, |known| known.value.clone());
+    keys.push(key.clone());
     let reply = written(&key, lie);
     Ok(lie.map_or(reply.clone(), |lie| lie.bend_reply(reply)))
+}
+
+impl DelegationKey {
+    /// Whether a signature would name both in the same way. Then they are the same key, as who verifies it keeps none but
+    /// makes it again of its name.
+    fn is_named_as(&self, other: &Self) -> bool {
+        let name = |key: &Self| [&key.object_id, &key.tenant, &key.start, &key.expiry, &key.version].map(String::clone);
+        name(self) == name(other)
+    }
+}
+
+/// 32 bytes: the last letter may be one of those alone whose lowest two bits are clear.
+fn value() -> String {
+    format!("{}A=", random::of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 42))
 }
 
 fn written(key: &DelegationKey, lie: Option<Lie>) -> Reply {

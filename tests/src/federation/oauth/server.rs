@@ -94,6 +94,11 @@ impl Server {
         tokens.get(token).filter(|granted| now < granted.expires).cloned()
     }
 
+    /// Takes back every token that it has given out.
+    pub fn revoke(&self) {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The audience and the scopes of a token for `targets`, of which there must be one.
     pub fn target(&self, targets: &[&str], scope: Option<&str>) -> Result<(String, Vec<String>), Wrong> {
         let [target] = targets else {

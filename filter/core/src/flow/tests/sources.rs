@@ -110,4 +110,10 @@ fn refused_exchanges_of_one_source_are_bounded_and_an_sts_in_trouble_is_not_its_
     assert_eq!(refused_with(DENIED), Some(100));
     assert_eq!(refused_with(NO_ANSWER), None);
     assert_eq!(refused_with(OVERLOADED), None);
+    let by_provider = br#"{"error":"invalid_target","reason":"provider_refused"}"#;
+    assert_eq!(
+        refused_with(Answer { body: by_provider, ..DENIED }),
+        None,
+        "the other providers' routes are to stay open"
+    );
 }

@@ -28,7 +28,7 @@ fn answered(status: u16, headers: &[(&'static str, &'static str)], body: impl In
 }
 
 fn judged(body: impl Into<hyper::body::Bytes>) -> Result<DelegationKey, Trouble> {
-    judge(&answered(200, &[], body), TENANT, NOW)
+    judge(&answered(200, &[], body), TENANT, None, NOW)
 }
 
 #[test]
@@ -55,6 +55,8 @@ fn any_other_answer_is_no_key() {
         (TENANT, "33333333-3333-3333-3333-333333333333"),
         ("00:00:00Z", "00:30:01Z"),
         ("01:00:00Z", "00:30:00Z"),
+        ("2026-11-22T01:00:00Z", "2026-11-29T00:35:01Z"),
+        ("2026-11-22T01:00:00Z", "2120-01-01T00:00:00Z"),
         ("2026-11-22T01:00:00Z", "2026-11-22"),
         ("2025-05-05", "2025-05-05 "),
         ("2025-05-05", "latest"),
@@ -74,6 +76,14 @@ fn any_other_answer_is_no_key() {
 }
 
 #[test]
+fn a_key_is_of_whoever_asked_for_it() {
+    let of = |object| judge(&answered(200, &[], good()), TENANT, object, NOW);
+    assert!(of(Some("11111111-1111-1111-1111-111111111111")).is_ok());
+    assert!(matches!(of(Some("44444444-4444-4444-4444-444444444444")), Err(Trouble::Invalid { .. })));
+    assert!(of(None).is_ok(), "Entra's token need not tell");
+}
+
+#[test]
 fn refusals_have_azure_s_code_and_what_to_do() {
     let error =
         |code: &str| format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>S3CR3T</Message></Error>");
@@ -85,16 +95,16 @@ fn refusals_have_azure_s_code_and_what_to_do() {
         (403, "AccountIsDisabled"),
         (400, "InvalidXmlDocument"),
     ] {
-        let trouble = judge(&answered(status, &[], error(code)), TENANT, NOW).unwrap_err();
+        let trouble = judge(&answered(status, &[], error(code)), TENANT, None, NOW).unwrap_err();
         assert!(
             matches!(&trouble, Trouble::Refused { code: kept, help } if kept == code && !help.is_empty()),
             "{trouble:?}"
         );
     }
     let in_header = answered(403, &[("x-ms-error-code", "AuthorizationFailure")], "S3CR3T");
-    assert_eq!(judge(&in_header, TENANT, NOW).unwrap_err().to_string(), "AuthorizationFailure");
+    assert_eq!(judge(&in_header, TENANT, None, NOW).unwrap_err().to_string(), "AuthorizationFailure");
     for code in ["", "a b", &"a".repeat(65), "<b/>"] {
-        let trouble = judge(&answered(403, &[], error(code)), TENANT, NOW).unwrap_err();
+        let trouble = judge(&answered(403, &[], error(code)), TENANT, None, NOW).unwrap_err();
         assert_eq!(trouble.to_string(), "403 without a code of Azure Storage", "{code}");
     }
 }
@@ -120,9 +130,9 @@ fn what_may_pass_is_asked_again() {
         (500, vec![], Trouble::Unavailable { code: "500".into() }),
         (429, vec![("retry-after", "2")], Trouble::Throttled { code: "429".into(), retry_after: Some(2) }),
     ] {
-        assert_eq!(judge(&answered(status, &headers, ""), TENANT, NOW).unwrap_err(), wanted);
+        assert_eq!(judge(&answered(status, &headers, ""), TENANT, None, NOW).unwrap_err(), wanted);
     }
-    assert!(matches!(judge(&answered(302, &[], ""), TENANT, NOW), Err(Trouble::Invalid { .. })));
+    assert!(matches!(judge(&answered(302, &[], ""), TENANT, None, NOW), Err(Trouble::Invalid { .. })));
 }
 
 fn settings(storage_endpoint: Option<&str>) -> Settings {
@@ -175,7 +185,7 @@ fn whoever_differs_in_anything_holds_another_key() {
 proptest! {
     #[test]
     fn no_answer_makes_it_panic(status in 100_u16..600, body in proptest::collection::vec(any::<u8>(), 0..300)) {
-        _ = judge(&answered(status, &[], body), TENANT, NOW);
+        _ = judge(&answered(status, &[], body), TENANT, None, NOW);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use http::{HeaderMap, StatusCode};
+use token::base64url;
 
 use super::*;
 use crate::federation::fake::NOW;

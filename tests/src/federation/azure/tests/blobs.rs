@@ -179,6 +179,11 @@ async fn keys_are_for_those_who_may_delegate_and_for_a_week_at_most() -> Result<
         Result::<_>::Ok(key_answer(&scene, &token, start, expiry).await?.header("x-ms-error-code").to_owned())
     };
     assert_eq!(code(&moment(-60), &moment(3600)).await?, "");
+    let (start, expiry) = (moment(-60), moment(60));
+    let (one, same) =
+        (key_answer(&scene, &token, &start, &expiry).await?, key_answer(&scene, &token, &start, &expiry).await?);
+    assert_eq!(one.text(), same.text(), "a key is known by what it was asked for with");
+    assert_ne!(one.text(), key_answer(&scene, &token, &start, &moment(90)).await?.text());
     assert_eq!(code(&moment(-60), &moment(8 * 86_400)).await?, "InvalidXmlNodeValue");
     assert_eq!(code(&moment(-60), &moment(-30)).await?, "InvalidXmlNodeValue");
     assert_eq!(code("now", &moment(60)).await?, "InvalidXmlNodeValue");
