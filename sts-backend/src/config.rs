@@ -176,6 +176,9 @@ fn check(checker: &mut Checker<'_>, raw: RawConfig, version: String) -> Option<C
     let provider_names: BTreeSet<String> = raw.providers.iter().map(|provider| provider.name.clone()).collect();
     let providers = providers::check(checker, raw.providers, trust_domain.as_deref());
     let targets = destinations::targets(checker, raw.targets, &providers, &provider_names);
+    if let Some(issuer) = &issuer {
+        providers::check_together(checker, &providers, issuer);
+    }
     let policy = destinations::policy(checker, raw.policy);
     let default_life = service::life(checker, "tokens.default_life_seconds", raw.tokens.default_life_seconds, 60);
     let encryption_key = files::encryption_key(checker, &raw.keys.encryption_key_file);

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use super::{checker::Checker, files, sources};
 use crate::federation::{
+    azure as azure_apps,
     limits::{self, Limits},
     providers::ProviderSettings,
     way::Kind,
@@ -39,6 +40,17 @@ pub(super) fn check(
         providers.extend(settings.filter(|_| checker.count() == before));
     }
     providers
+}
+
+/// What only all of them together can say: whether Azure's apps have room for the federated credentials they need.
+pub(super) fn check_together(checker: &mut Checker<'_>, providers: &[ProviderSettings], issuer: &str) {
+    for app in azure_apps::plan(issuer, providers.iter().filter_map(|provider| provider.kind.azure())) {
+        for problem in app.problems().into_iter().filter(|problem| !problem.is_warning()) {
+            let expected = "apps and identities with room for what is needed of them";
+            let remedy = "docs/federation-azure.md says what takes a place, and what to do without";
+            checker.wrong("providers", problem.to_string(), expected, remedy);
+        }
+    }
 }
 
 fn name(checker: &mut Checker<'_>, seen: &mut BTreeMap<String, String>, at: String, name: &str) {

@@ -36,6 +36,16 @@ pub enum Way {
     Fake(fake_provider::Settings),
 }
 
+impl Kind {
+    /// The settings, if it is Azure.
+    pub const fn azure(&self) -> Option<&azure::Settings> {
+        match self {
+            Self::Azure(settings) => Some(settings),
+            _ => None,
+        }
+    }
+}
+
 impl Way {
     /// What is wrong with it, in words for the configuration's findings.
     pub fn check(&self, permissions: &Scope) -> Result<(), String> {

@@ -247,12 +247,32 @@ fn the_examples_own_lines_are_fine_without_their_marks() {
     assert_eq!(lenders.map(|lender| lender.provider.as_str()).collect::<Vec<_>>(), ["aws-prod"]);
 }
 
+/// The first example of configuration in a page.
+fn documented(page: &str) -> &str {
+    page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap()
+}
+
 #[test]
 fn the_documented_configuration_is_fine() {
-    let page = include_str!("../../../docs/federation.md");
-    let documented = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let config = load(documented, "").map_err(|found| finding::lines(&found)).unwrap();
-    assert_eq!((config.providers.len(), config.targets.iter().count()), (4, 4));
+    let pages = [
+        (include_str!("../../../docs/federation.md"), 4),
+        (include_str!("../../../docs/federation-aws.md"), 1),
+        (include_str!("../../../docs/federation-gcp.md"), 1),
+        (include_str!("../../../docs/federation-azure.md"), 1),
+        (include_str!("../../../docs/federation-oauth.md"), 1),
+    ];
+    for (page, number) in pages {
+        let config = load(documented(page), "").map_err(|found| finding::lines(&found)).unwrap();
+        let opened = config.targets.iter().filter(|target| target.lender.is_some()).count();
+        assert_eq!((config.providers.len(), opened), (number, number), "{page}");
+    }
+}
+
+#[test]
+fn the_target_that_the_project_shows_first_is_fine() {
+    let target = documented(include_str!("../../../../README.md"));
+    let config = load(PROVIDERS, target).map_err(|found| finding::lines(&found)).unwrap();
+    assert!(config.targets.iter().all(|target| target.lender.is_some()));
 }
 
 #[test]
