@@ -24,6 +24,9 @@ mod facts;
 /// Where an exchanged token goes.
 mod destination;
 
+/// The record, as the STS has kept it.
+mod decisions;
+
 /// Requests that the edge signs.
 mod signing;
 

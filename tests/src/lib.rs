@@ -12,7 +12,6 @@ pub mod client;
 pub mod clock;
 pub mod clouds;
 pub mod container;
-pub mod decisions;
 pub mod demo;
 pub mod edge;
 pub mod edge_only;

@@ -9,7 +9,6 @@ use std::{
 };
 
 use http::Method;
-use sts_backend::audit::leaf::Leaf;
 use tempfile::TempDir;
 
 pub use plan::Plan;
@@ -18,7 +17,6 @@ use crate::{
     Result,
     client::{Answer, Client},
     clouds::{Clouds, cloud::Cloud, mint::Order},
-    decisions,
     edge::Edge,
     federation::Federation,
     pki::Pki,
@@ -135,11 +133,11 @@ impl Topology {
         Ok(requests["keys"].as_u64().unwrap_or(0))
     }
 
-    /// What the STS has recorded so far. Its store has one reader at a time, so this ends the STS;
+    /// Ends the STS, which alone may read its store while it runs, and says where that lies.
     /// [`Sts::restart`](crate::sts::Sts::restart) begins it again.
-    pub async fn decisions(&self) -> Result<Vec<Leaf>> {
+    pub fn store(&self) -> PathBuf {
         self.sts.stop();
-        decisions::read(&self.folder.path().join("lib/cloakroom.redb")).await
+        self.folder.path().join("lib/cloakroom.redb")
     }
 
     /// Every place where a part of a native token of this run turns up that is not allowed to have one: the bytes that

@@ -12,6 +12,7 @@ use super::{
     aws::{access_key, check_session},
     matrix::{Attempt, Caller},
 };
+use crate::decisions;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_servers_of_a_chain_are_asked_in_the_workloads_name() -> Result<()> {
@@ -44,7 +45,7 @@ async fn both_servers_of_a_chain_are_asked_in_the_workloads_name() -> Result<()>
     );
     assert_eq!(topology.leaks().await?, Vec::<String>::new());
 
-    let leaves = topology.decisions().await?;
+    let leaves = decisions::of(&topology).await?;
     let leaf = leaves.last().ok_or("nothing was recorded")?;
     assert_eq!((leaf.jti.as_deref(), leaf.provider.as_deref()), (first["jti"].as_str(), Some("chain")));
     Ok(())
@@ -73,7 +74,7 @@ async fn a_second_role_is_assumed_in_the_workloads_name_and_with_the_policy() ->
     assert_eq!(policy["Statement"][0]["Resource"], json!(["arn:aws:s3:::reports/team-a/*"]));
     assert_eq!(topology.leaks().await?, Vec::<String>::new());
 
-    let leaves = topology.decisions().await?;
+    let leaves = decisions::of(&topology).await?;
     let reference = leaves.last().and_then(|leaf| leaf.provider_reference.clone());
     assert_eq!(reference, Some(access_key(&seen)), "the keys of the last role");
     Ok(())

@@ -11,6 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::matrix::{Attempt, Caller, Destination, seen_by};
+use crate::decisions;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_everywhere_to_one_folder_of_a_bucket() -> Result<()> {
@@ -73,7 +74,7 @@ async fn a_service_gets_an_id_token_for_itself_alone() -> Result<()> {
     assert_eq!(topology.leaks().await?, Vec::<String>::new());
 
     let jti = assertion_jti(&topology.federation()?.seen(), &caller);
-    let leaves = topology.decisions().await?;
+    let leaves = decisions::of(&topology).await?;
     let leaf = leaves.last().ok_or("nothing was recorded")?;
     assert_eq!((&leaf.jti, leaf.subject.as_ref()), (&jti, Some(&caller.name)));
     assert_eq!(

@@ -13,6 +13,8 @@ use harness::{
 use http::Method;
 use sts_backend::audit::leaf::{Leaf, Outcome};
 
+use crate::decisions;
+
 /// Whence workloads call.
 pub const SOURCES: [Cloud; 4] = [Cloud::Aws, Cloud::Gcp, Cloud::Azure, Cloud::Kubernetes];
 
@@ -153,7 +155,7 @@ impl Destination {
         assert_eq!(topology.leaks().await?, Vec::<String>::new());
         self.check_logs(&topology, calls.iter().map(|(_, call)| call))?;
         let orders = topology.federation()?.seen();
-        let leaves = topology.decisions().await?;
+        let leaves = decisions::of(&topology).await?;
         for (caller, call) in &calls {
             let assertion = (self.check_orders)(&orders, caller);
             let leaf = self.first_loan(&leaves, caller);

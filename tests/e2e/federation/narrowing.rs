@@ -12,6 +12,7 @@ use super::{
     aws::{access_key, session_policy},
     matrix::{Attempt, Caller},
 };
+use crate::decisions;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_routes_scope_narrows_what_the_cloud_opens() -> Result<()> {
@@ -45,7 +46,7 @@ async fn the_routes_scope_narrows_what_the_cloud_opens() -> Result<()> {
     assert_eq!((policies.len(), &policies[0]["Statement"]), (2, &json!([read])));
     assert_ne!(policies[0], policies[1]);
 
-    let leaves = topology.decisions().await?;
+    let leaves = decisions::of(&topology).await?;
     let granted: Vec<_> = leaves.iter().filter_map(|leaf| leaf.scope_granted.as_deref()).collect();
     assert_eq!(granted, ["read", "list read write"]);
     let references: Vec<_> = leaves.iter().filter_map(|leaf| leaf.provider_reference.clone()).collect();

@@ -11,6 +11,7 @@ use sts_backend::audit::leaf::Outcome;
 use token::token_type::TokenType;
 
 use super::matrix::{Attempt, Caller};
+use crate::decisions;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kind_that_the_provider_does_not_give_is_refused_before_it_is_asked() -> Result<()> {
@@ -35,7 +36,7 @@ async fn a_kind_that_the_provider_does_not_give_is_refused_before_it_is_asked() 
         assert!(problem["wanted"].as_str().is_some_and(|text| text.contains(wanted.urn())), "{path}: {problem}");
     }
     assert!(topology.federation()?.seen().is_empty(), "somebody was asked");
-    let leaves = topology.decisions().await?;
+    let leaves = decisions::of(&topology).await?;
     assert_eq!(leaves.len(), wrong.len());
     for leaf in leaves {
         let code = leaf.reason.as_deref();
