@@ -3,12 +3,15 @@
 
 use harness::{
     Result,
+    clouds::cloud::Cloud,
     federation::{azure::Setup, seen::Seen},
-    topology::cloud_routes::CloudRoute,
+    topology::{Plan, cloud_routes, cloud_routes::CloudRoute},
 };
 use http::Method;
+use serde_json::{Value, json};
 
-use super::matrix::{Attempt, Destination, seen_by};
+use super::matrix::{Attempt, Caller, Destination, seen_by};
+use crate::decisions;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_everywhere_to_one_container() -> Result<()> {
@@ -51,6 +54,27 @@ async fn from_everywhere_to_one_container() -> Result<()> {
     }
     .call_from_everywhere()
     .await
+}
+
+/// A token of Entra opens what the app's own roles do: no request narrows it, and a workload is told by the STS's record alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_the_app_opens_what_its_roles_do() -> Result<()> {
+    let mut route = CloudRoute::azure_container().opening(json!({"scope": "https://storage.azure.com/.default"}), &[]);
+    route.inject = Value::Null;
+    let topology = Plan::default().clouds(None, cloud_routes::providers(), vec![route]).start().await?;
+    let caller = Caller::of(&topology, Cloud::Gcp).await?;
+    let version = [("x-ms-version", "2025-05-05")];
+    let open = Attempt::send(Method::GET, "/azure-container/reports/team-a/q3.txt", &version, "");
+    let (_, seen) = caller.attempt(&topology, &open, "blob").await?;
+    assert_eq!(seen.principal, OBJECT);
+    assert!(seen.header("authorization").starts_with("Bearer ") && parameter(&seen, "sig").is_empty());
+    let calls: Vec<_> = topology.federation()?.azure.seen_by("entra");
+    assert_eq!((calls.len(), &calls[0].facts["assertion"]["sub"]), (1, &json!(Setup::SUBJECT)));
+    assert_eq!(topology.leaks().await?, Vec::<String>::new());
+    let leaves = decisions::of(&topology).await?;
+    let leaf = leaves.last().ok_or("nothing was recorded")?;
+    assert_eq!((leaf.provider.as_deref(), leaf.subject.as_ref()), (Some("entra"), Some(&caller.name)));
+    Ok(())
 }
 
 /// A parameter of the query.
